@@ -1,0 +1,153 @@
+"""How the rest of Mien drives a conversation, and where a conversation reports to."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from mien.conversation.spec import AsrSpec, InstanceSpec, LlmSpec, Message, Priority, SamePriority, Status, TtsSpec
+
+
+class ConversationError(Exception):
+    """Something an instance cannot do; the text says why and what to do."""
+
+
+class InstanceNotFoundError(ConversationError):
+    """No running instance has this id (in this app)."""
+
+
+class InstanceLimitError(ConversationError):
+    """The app already runs as many instances of this kind as it may."""
+
+
+class NoCapacityError(ConversationError):
+    """The machine has no headroom for another instance."""
+
+
+class StreamTakenError(ConversationError):
+    """Another stream has this AgentStreamId."""
+
+
+class UserListeningError(ConversationError):
+    """The user is speaking; proactive speech of this priority must wait."""
+
+
+class QueueFullError(ConversationError):
+    """Five rounds are already queued."""
+
+
+class ShuttingDownError(ConversationError):
+    """The instance is being shut down gracefully."""
+
+
+class NotWalkieTalkieError(ConversationError):
+    """Start/StopListening on an instance that listens all the time."""
+
+
+class OutdatedSequenceError(ConversationError):
+    """A newer Start/StopListening was already processed."""
+
+
+class TtsDisabledError(ConversationError):
+    """AdvancedConfig.DisableTTS is set: the instance cannot speak."""
+
+
+class UnknownDigitalHumanError(ConversationError):
+    """No digital human has this id."""
+
+
+@dataclass(frozen=True, slots=True)
+class CallbackEvent:
+    """A server callback before it is signed. `data` is the wire object of `event`."""
+
+    app_id: int
+    event: str
+    agent_instance_id: str
+    agent_user_id: str
+    agent_id: str
+    agent_name: str
+    room_id: str
+    sequence: int
+    data: dict[str, Any]
+    host_tag: str = ""
+
+
+class CallbackSink(Protocol):
+    """Where callbacks go. Never blocks and never raises; delivery is the sink's business."""
+
+    def emit(self, event: CallbackEvent) -> None: ...
+
+
+class Instance(Protocol):
+    """One running agent."""
+
+    @property
+    def spec(self) -> InstanceSpec: ...
+    @property
+    def status(self) -> Status: ...
+
+    async def say(
+        self,
+        text: str,
+        *,
+        add_history: bool = True,
+        priority: Priority = Priority.MEDIUM,
+        same_priority: SamePriority = SamePriority.CLEAR_AND_INTERRUPT,
+    ) -> int:
+        """Speaks `text` as given (SendAgentInstanceTTS) and returns its round at once, also when it is queued."""
+
+    async def ask(
+        self,
+        text: str,
+        *,
+        system_prompt: str | None = None,
+        add_question: bool = False,
+        add_answer: bool = True,
+        priority: Priority = Priority.MEDIUM,
+        same_priority: SamePriority = SamePriority.CLEAR_AND_INTERRUPT,
+    ) -> int:
+        """Asks the model and speaks its answer (SendAgentInstanceLLM); returns the round at once."""
+
+    async def interrupt(self) -> int:
+        """Stops what is being thought or said; returns the interrupted round (the latest one when nothing was)."""
+
+    async def update(
+        self,
+        *,
+        llm: LlmSpec | None = None,
+        tts: TtsSpec | None = None,
+        asr: AsrSpec | None = None,
+        user_stream_id: str | None = None,
+    ) -> None:
+        """Replaces engines or the stream it listens to, from the next turn on."""
+
+    async def start_listening(self, user_id: str | None = None, sequence: int | None = None) -> int: ...
+    async def stop_listening(self, user_id: str | None = None, sequence: int | None = None) -> int: ...
+
+    def messages(self) -> Sequence[Message]:
+        """The conversation's memory, oldest first."""
+
+    def add_messages(self, messages: Sequence[Message]) -> None: ...
+    def reset_messages(self) -> None: ...
+
+
+class InstanceManager(Protocol):
+    """Creates, finds and ends instances."""
+
+    async def create(self, spec: InstanceSpec) -> Instance:
+        """Joins the room and starts publishing; `AgentInstanceCreated` follows.
+
+        Raises InstanceLimitError, NoCapacityError, UnknownDigitalHumanError, StreamTakenError, TtsDisabledError.
+        """
+
+    def get(self, app_id: int, instance_id: str) -> Instance:
+        """Raises InstanceNotFoundError."""
+
+    async def delete(
+        self, app_id: int, instance_id: str, *, graceful: bool = False, timeout_s: float = 30.0
+    ) -> None:
+        """Ends the instance; with `graceful` it first finishes speaking. Returns at once when graceful."""
+
+    async def close(self) -> None:
+        """Ends every instance."""

@@ -1,0 +1,183 @@
+"""What an agent instance is made of, already validated. The HTTP layer builds these; the conversation reads them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import IntEnum, StrEnum
+from typing import Any
+
+from mien.rtc.port import VideoKind
+
+JsonObject = dict[str, Any]
+
+
+class Status(IntEnum):
+    """What the agent is doing; the numbers are those of room message Cmd 6, the names those of callbacks."""
+
+    IDLE = 0
+    LISTENING = 1
+    THINKING = 2
+    SPEAKING = 3
+
+
+class Priority(StrEnum):
+    """Priority of proactive speech."""
+
+    LOW = "Low"
+    MEDIUM = "Medium"
+    HIGH = "High"
+
+
+class SamePriority(StrEnum):
+    """What proactive speech does when something of its own priority is being said."""
+
+    CLEAR_AND_INTERRUPT = "ClearAndInterrupt"
+    ENQUEUE = "Enqueue"
+
+
+class InterruptReason(IntEnum):
+    """Why a round was cut short (callback `Interrupted`)."""
+
+    USER_SPEECH = 1
+    SEND_LLM = 2
+    SEND_TTS = 3
+    API = 4
+
+
+@dataclass(frozen=True, slots=True)
+class LlmSpec:
+    """Which language model and how it is asked. An empty `url` means this server's default model."""
+
+    url: str = ""
+    api_key: str = ""
+    model: str = ""
+    vendor: str = "OpenAIChat"
+    system_prompt: str = ""
+    temperature: float | None = None
+    top_p: float | None = None
+    params: JsonObject = field(default_factory=dict)
+    add_agent_info: bool = False
+    agent_extra_info: JsonObject | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TtsSpec:
+    """Which voice. Vendor "Local" (any spelling) or "" is this server's own; `params` belong to the vendor."""
+
+    vendor: str = ""
+    url: str = ""
+    params: JsonObject = field(default_factory=dict)
+    filter_text: tuple[tuple[str, str], ...] = ()
+    terminator_text: str = ""
+    character_filter: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class AsrSpec:
+    """Which recogniser. Vendor "Local" or "" is this server's own."""
+
+    vendor: str = ""
+    params: JsonObject = field(default_factory=dict)
+    hot_word: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class VadSpec:
+    """Turn detection and voice detection, in ms; thresholds 0..1 (higher: less sensitive)."""
+
+    silence_segmentation_ms: int = 500
+    pause_interval_ms: int | None = None
+    energy_threshold: float = 0.2
+    min_speech_ms: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One message of the conversation's memory."""
+
+    role: str
+    content: str
+
+
+@dataclass(frozen=True, slots=True)
+class HistorySpec:
+    """Memory: what it begins with and how many recent messages the model sees."""
+
+    window_size: int = 20
+    messages: tuple[Message, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class CallbackSpec:
+    """Which optional callbacks are wanted."""
+
+    asr_result: bool = False
+    llm_result: bool = False
+    interrupted: bool = False
+    user_speak_action: bool = False
+    agent_speak_action: bool = False
+    agent_instance_status: bool = False
+    user_audio_data: bool = False
+    host_tag: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class MetaInfoSpec:
+    """Marks around metadata in the model's text, and the keys that are reported when their sentence is played."""
+
+    begin: str
+    end: str
+    send_keys: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class AdvancedSpec:
+    """AdvancedConfig."""
+
+    voice_interrupts: bool = True
+    max_idle_s: int = 120
+    disable_tts: bool = False
+    walkie_talkie: bool = False
+    meta_info: MetaInfoSpec | None = None
+    add_asr_info: bool = False
+    tts_param_paths: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class RtcSpec:
+    """Where the agent sits and whom it hears."""
+
+    room_id: str
+    agent_user_id: str
+    agent_stream_id: str
+    user_stream_id: str = ""
+    stream_extra_info: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class DigitalHumanSpec:
+    """Which face, and what of it travels."""
+
+    digital_human_id: str
+    config_id: VideoKind = VideoKind.MOTION
+
+
+@dataclass(frozen=True, slots=True)
+class InstanceSpec:
+    """Everything one agent instance needs."""
+
+    app_id: int
+    instance_id: str
+    agent_id: str
+    agent_name: str
+    rtc: RtcSpec
+    user_id: str = ""
+    llm: LlmSpec = LlmSpec()
+    tts: TtsSpec = TtsSpec()
+    asr: AsrSpec = AsrSpec()
+    vad: VadSpec = VadSpec()
+    history: HistorySpec = HistorySpec()
+    callbacks: CallbackSpec = CallbackSpec()
+    advanced: AdvancedSpec = AdvancedSpec()
+    digital_human: DigitalHumanSpec | None = None
+    live: bool = False

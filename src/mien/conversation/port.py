@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from mien.conversation.spec import AsrSpec, InstanceSpec, LlmSpec, Message, Priority, SamePriority, Status, TtsSpec
+from mien.conversation.spec import InstanceSpec, Message, Priority, SamePriority, Status
+from mien.speech.spec import AsrSpec, LlmSpec, TtsSpec
 
 
 class ConversationError(Exception):
@@ -144,9 +145,7 @@ class InstanceManager(Protocol):
     def get(self, app_id: int, instance_id: str) -> Instance:
         """Raises InstanceNotFoundError."""
 
-    async def delete(
-        self, app_id: int, instance_id: str, *, graceful: bool = False, timeout_s: float = 30.0
-    ) -> None:
+    async def delete(self, app_id: int, instance_id: str, *, graceful: bool = False, timeout_s: float = 30.0) -> None:
         """Ends the instance; with `graceful` it first finishes speaking. Returns at once when graceful."""
 
     async def close(self) -> None:

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import IntEnum, StrEnum
-from typing import Any
 
 from mien.rtc.port import VideoKind
-
-JsonObject = dict[str, Any]
+from mien.speech.spec import AsrSpec, JsonObject, LlmSpec, TtsSpec
 
 
 class Status(IntEnum):
@@ -42,43 +40,6 @@ class InterruptReason(IntEnum):
     SEND_LLM = 2
     SEND_TTS = 3
     API = 4
-
-
-@dataclass(frozen=True, slots=True)
-class LlmSpec:
-    """Which language model and how it is asked. An empty `url` means this server's default model."""
-
-    url: str = ""
-    api_key: str = ""
-    model: str = ""
-    vendor: str = "OpenAIChat"
-    system_prompt: str = ""
-    temperature: float | None = None
-    top_p: float | None = None
-    params: JsonObject = field(default_factory=dict)
-    add_agent_info: bool = False
-    agent_extra_info: JsonObject | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class TtsSpec:
-    """Which voice. Vendor "Local" (any spelling) or "" is this server's own; `params` belong to the vendor."""
-
-    vendor: str = ""
-    url: str = ""
-    params: JsonObject = field(default_factory=dict)
-    filter_text: tuple[tuple[str, str], ...] = ()
-    terminator_text: str = ""
-    character_filter: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class AsrSpec:
-    """Which recogniser. Vendor "Local" or "" is this server's own."""
-
-    vendor: str = ""
-    params: JsonObject = field(default_factory=dict)
-    hot_word: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,3 +142,24 @@ class InstanceSpec:
     advanced: AdvancedSpec = AdvancedSpec()
     digital_human: DigitalHumanSpec | None = None
     live: bool = False
+
+
+__all__ = [
+    "AdvancedSpec",
+    "AsrSpec",
+    "CallbackSpec",
+    "DigitalHumanSpec",
+    "HistorySpec",
+    "InstanceSpec",
+    "InterruptReason",
+    "JsonObject",
+    "LlmSpec",
+    "Message",
+    "MetaInfoSpec",
+    "Priority",
+    "RtcSpec",
+    "SamePriority",
+    "Status",
+    "TtsSpec",
+    "VadSpec",
+]

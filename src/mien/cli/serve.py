@@ -1,0 +1,124 @@
+"""`mien serve`: one process with everything in it."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import os
+import socket
+from pathlib import Path
+from typing import Any
+
+import typer
+import uvicorn
+from pydantic import ValidationError
+from rich.console import Console
+
+from mien.errors import UserError
+from mien.logs import configure_logging
+from mien.settings import Settings
+
+app = typer.Typer(add_completion=False, rich_markup_mode=None)
+
+
+@app.command()
+def serve(
+    host: str | None = typer.Option(None, help="Address to listen on; 0.0.0.0 for all. Default 127.0.0.1"),
+    port: int | None = typer.Option(None, help="Port to listen on; 0 picks a free one. Default 8700"),
+    data_dir: Path | None = typer.Option(None, help="Where the database and digital humans are kept"),
+    llm_url: str | None = typer.Option(None, help="OpenAI-compatible chat completions URL of the default model"),
+    llm_api_key: str | None = typer.Option(None, help="API key for --llm-url"),
+    llm_name: str | None = typer.Option(None, help="Model name for --llm-url"),
+    log_level: str | None = typer.Option(None, help="debug, info, warning or error"),
+) -> None:
+    """Starts the server and prints its address and the demo project's credentials."""
+    settings = load_settings(
+        host=host,
+        port=port,
+        data_dir=data_dir,
+        llm_url=llm_url,
+        llm_api_key=llm_api_key,
+        llm_name=llm_name,
+        log_level=log_level,
+    )
+    configure_logging(settings)
+    prepare_data_dir(settings.data_dir)
+    listener = bind(settings.host, settings.port)
+    asyncio.run(run(settings, listener))
+
+
+def load_settings(**given: Any) -> Settings:
+    """Settings with the given flags on top. Raises UserError naming the setting that is wrong."""
+    try:
+        return Settings(**{name: value for name, value in given.items() if value is not None})
+    except ValidationError as error:
+        problems = "; ".join(f"{'.'.join(str(p) for p in e['loc'])}: {e['msg']}" for e in error.errors())
+        raise UserError(f"A setting is not usable: {problems}") from error
+
+
+def prepare_data_dir(path: Path) -> None:
+    """Makes the data directory and proves that it can be written to. Raises UserError."""
+    probe = path / f".write-test-{os.getpid()}"
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        probe.write_bytes(b"x" * 4096)
+    except OSError as error:
+        advice = (
+            "Free some space there"
+            if error.errno in (errno.ENOSPC, errno.EDQUOT)
+            else "Choose another directory with --data-dir, or make this one writable"
+        )
+        raise UserError(f"The data directory {path} cannot be written to: {error.strerror}. {advice}.") from error
+    finally:
+        probe.unlink(missing_ok=True)
+
+
+def bind(host: str, port: int) -> socket.socket:
+    """A listening socket. Raises UserError when the port is taken or the address is not this machine's."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+        listener.listen(256)
+    except (OSError, OverflowError) as error:
+        listener.close()
+        if isinstance(error, OSError) and error.errno == errno.EADDRINUSE:
+            raise UserError(
+                f"Port {port} is already in use. Stop the program that uses it, or choose another port: "
+                f"mien serve --port {port + 1}"
+            ) from error
+        raise UserError(f"Cannot listen on {host}:{port}: {error}") from error
+    listener.setblocking(False)
+    return listener
+
+
+async def run(settings: Settings, listener: socket.socket) -> None:
+    """Serves until SIGINT or SIGTERM."""
+    from mien.server import MienServer
+
+    port = listener.getsockname()[1]
+    shown_host = "localhost" if settings.host in ("127.0.0.1", "0.0.0.0", "::", "::1") else settings.host
+    mien = await MienServer.build(settings, local_url=f"http://{shown_host}:{port}")
+    config = uvicorn.Config(
+        mien.app, log_config=None, access_log=False, lifespan="off", timeout_graceful_shutdown=2, ws_max_size=65536
+    )
+    server = uvicorn.Server(config)
+    try:
+        await mien.start()
+        banner(mien.local_url, mien.demo_credentials, settings)
+        await server.serve(sockets=[listener])
+    finally:
+        await mien.close()
+        listener.close()
+
+
+def banner(url: str, credentials: tuple[int, str], settings: Settings) -> None:
+    """Tells a person where to go and a developer what to use."""
+    app_id, secret = credentials
+    console = Console(highlight=False)
+    console.print(f"\n  Mien is running at [bold]{url}[/]  (models are loading; {url}/readyz says when they are warm)")
+    console.print(f"  Demo project   AppId {app_id}   ServerSecret {secret}")
+    if settings.demo:
+        console.print(f"  Open {url} in a browser, allow the microphone and start the call.")
+    console.print("  Ctrl-C stops it.\n")

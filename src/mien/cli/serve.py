@@ -7,13 +7,12 @@ import errno
 import os
 import socket
 from pathlib import Path
-from typing import Any
 
 import typer
 import uvicorn
-from pydantic import ValidationError
 from rich.console import Console
 
+from mien.cli.options import load_settings
 from mien.errors import UserError
 from mien.logs import configure_logging
 from mien.settings import Settings
@@ -45,15 +44,6 @@ def serve(
     prepare_data_dir(settings.data_dir)
     listener = bind(settings.host, settings.port)
     asyncio.run(run(settings, listener))
-
-
-def load_settings(**given: Any) -> Settings:
-    """Settings with the given flags on top. Raises UserError naming the setting that is wrong."""
-    try:
-        return Settings(**{name: value for name, value in given.items() if value is not None})
-    except ValidationError as error:
-        problems = "; ".join(f"{'.'.join(str(p) for p in e['loc'])}: {e['msg']}" for e in error.errors())
-        raise UserError(f"A setting is not usable: {problems}") from error
 
 
 def prepare_data_dir(path: Path) -> None:

@@ -16,12 +16,14 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
 
+from mien.errors import UserError
+
 MIGRATIONS = Path(__file__).with_name("migrations")
 BUSY_TIMEOUT_MS = 3000
 """How long a write waits for another program that holds the SQLite file."""
 
 
-class StoreError(Exception):
+class StoreError(UserError):
     """The database cannot do what was asked; the text says why and what to do."""
 
 

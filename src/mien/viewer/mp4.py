@@ -17,7 +17,8 @@ _AAC_FRAME = 1024
 def write_mp4(
     path: Path, frames: Iterable[NDArray[np.uint8]], voice: NDArray[np.int16], *, width: int, height: int, fps: int
 ) -> None:
-    """Writes `frames` (I420, shape (height*3//2, width), one every 1/fps s) and `voice` (48 kHz mono), both from time 0.
+    """Writes `frames` (I420, shape (height*3//2, width), one every 1/fps s) and `voice` (48 kHz mono), both
+    from time 0.
 
     Raises OSError if the file cannot be written.
     """

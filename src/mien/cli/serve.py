@@ -6,6 +6,7 @@ import asyncio
 import errno
 import os
 import socket
+import sys
 from pathlib import Path
 
 import typer
@@ -94,6 +95,8 @@ async def run(settings: Settings, listener: socket.socket) -> None:
         mien.app, log_config=None, access_log=False, lifespan="off", timeout_graceful_shutdown=2, ws_max_size=65536
     )
     server = uvicorn.Server(config)
+    if os.environ.get("MIEN_STOP_AT_EOF"):
+        stop_at_end_of_input(server)
     try:
         await mien.start()
         banner(mien.local_url, mien.demo_credentials, settings)
@@ -101,6 +104,18 @@ async def run(settings: Settings, listener: socket.socket) -> None:
     finally:
         await mien.close()
         listener.close()
+
+
+def stop_at_end_of_input(server: uvicorn.Server) -> None:
+    """Ends the server when standard input ends: whoever started it as a child process is gone, however it went."""
+    loop = asyncio.get_running_loop()
+
+    def readable() -> None:
+        if not os.read(sys.stdin.fileno(), 1024):
+            loop.remove_reader(sys.stdin.fileno())
+            server.should_exit = True
+
+    loop.add_reader(sys.stdin.fileno(), readable)
 
 
 def banner(url: str, credentials: tuple[int, str], settings: Settings) -> None:

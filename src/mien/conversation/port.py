@@ -50,6 +50,10 @@ class OutdatedSequenceError(ConversationError):
     """A newer Start/StopListening was already processed."""
 
 
+class UserNotPublishingError(ConversationError):
+    """The user's stream is not there yet, so listening to it cannot begin."""
+
+
 class TtsDisabledError(ConversationError):
     """AdvancedConfig.DisableTTS is set: the instance cannot speak."""
 

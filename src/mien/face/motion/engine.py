@@ -1,0 +1,215 @@
+"""From what is said, and when, to motion frames.
+
+Speech is scheduled ahead (a voice knows its sounds before they are heard) and read frame by frame on the stage's
+clock. Speech time stands still while the voice is paused or has run dry: the mouth holds its pose a moment, falls to
+rest, and takes up again where it was.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mien.face.motion import timing
+from mien.face.motion.audio_visemes import AudioMouth
+from mien.face.motion.coarticulation import JAW, LOWER, MOUTH, PRESS, TONGUE, UPPER, Curve, curves
+from mien.face.motion.frame import FPS, INDEX, MotionVector, clamp, rest
+from mien.face.motion.life import Life, StatusName
+from mien.face.motion.visemes import Accent, Viseme, score
+from mien.speech.phones import SpokenText
+
+_COLUMNS = np.array([INDEX[name] for name in MOUTH])
+_TAIL = timing.CLOSE_LATE + 0.1
+"""How long after its audio a clip may still move the mouth."""
+
+
+class _Source(Protocol):
+    """Something that moves the mouth, on its own time (0 at the clip's first sample)."""
+
+    def pose(self, time: float) -> NDArray[np.float32]: ...
+
+
+class _CurveMouth:
+    def __init__(self, curve: Curve, begin: float) -> None:
+        self._curve, self._begin = curve, begin
+
+    def pose(self, time: float) -> NDArray[np.float32]:
+        at = (time - self._begin) * timing.CURVE_RATE
+        i = int(at)
+        if at < 0 or i + 1 >= len(self._curve):
+            return np.zeros(len(MOUTH), np.float32)
+        part = np.float32(at - i)
+        row: NDArray[np.float32] = self._curve[i] * (1 - part) + self._curve[i + 1] * part
+        return row
+
+
+@dataclass(slots=True)
+class _Clip:
+    source: _Source
+    start: float
+    end: float
+    accents: deque[Accent]
+    phrase_ends: deque[float] = field(default_factory=deque)
+
+
+class MotionEngine:
+    """Turns speech and status into motion frames for one face.
+
+    Times are seconds on the stage's clock and must not go back from one `frame` to the next. Equal seeds and equal
+    calls give equal frames.
+    """
+
+    def __init__(self, seed: int, fps: int = FPS) -> None:
+        self.fps = fps
+        self._life = Life(seed)
+        self._clips: list[_Clip] = []
+        self._listening: tuple[_Clip, AudioMouth] | None = None
+        self._delay = 0.0
+        self._halted_at: float | None = None
+        self._resumed_at: float | None = None
+        self._resumed_from = 1.0
+        self._cut_pose: NDArray[np.float32] | None = None
+        self._cut_at = 0.0
+
+    @property
+    def busy(self) -> bool:
+        """Whether speech still moves the mouth or will."""
+        return bool(self._clips)
+
+    def speak(self, start: float, spoken: SpokenText) -> None:
+        """A clip with phones whose first sample plays at `start`, as far as one can tell: a halt before moves it.
+
+        While the voice is halted, `start` counts as if it had gone on at the moment of the halt. Clips without phones
+        go to `hear`.
+        """
+        plan = score(spoken.phones)
+        curve, begin = curves(plan.spells)
+        end = max(spoken.duration, plan.spells[-1].end if plan.spells else 0.0)
+        at = start - self._delay
+        pauses = [s.start for s in plan.spells if s.viseme is Viseme.SIL and s.end - s.start >= timing.REST_PAUSE]
+        accents = deque(Accent(at + a.time, a.strength) for a in plan.accents)
+        ends = deque(at + pause for pause in pauses if pause > 0.2)
+        ends.append(at + end)
+        self._clips.append(_Clip(_CurveMouth(curve, begin), at, at + end, accents, ends))
+
+    def hear(self, start: float, pcm: NDArray[np.int16], rate: int) -> None:
+        """Audio of a clip without phones, mono; `start` is when its first sample plays, as in `speak`.
+
+        Pieces that follow each other without a gap are one clip; a gap begins another.
+        """
+        at = start - self._delay
+        if self._listening is None or abs(at - self._listening[0].end) > 0.005:
+            self.hear_end()
+            mouth = AudioMouth(rate)
+            self._listening = (_Clip(mouth, at, at, deque()), mouth)
+            self._clips.append(self._listening[0])
+        clip, mouth = self._listening
+        mouth.push(pcm)
+        clip.end += len(pcm) / rate
+
+    def hear_end(self) -> None:
+        """The clip being heard is complete."""
+        if self._listening is not None:
+            clip, mouth = self._listening
+            mouth.finish()
+            clip.phrase_ends.append(clip.end)
+            self._listening = None
+
+    def cancel(self, at: float) -> None:
+        """Everything scheduled is off; the mouth closes within `timing.CANCEL`."""
+        pose = self._mouth(at)
+        self._cut_pose = pose if bool(pose.any()) else None
+        self._cut_at = at
+        self._clips.clear()
+        self._listening = None
+        self._halted_at = self._resumed_at = None
+        self._life.hush()
+
+    def halt(self, at: float) -> None:
+        """The voice stands still from `at` on: paused, or nothing left to play although more will come."""
+        if self._halted_at is None:
+            self._resumed_from = self._presence(at)
+            self._halted_at, self._resumed_at = at, None
+
+    def resume(self, at: float) -> None:
+        """The voice goes on at `at` where it stood."""
+        if self._halted_at is not None:
+            self._resumed_from = self._presence(at)
+            self._delay += at - self._halted_at
+            self._halted_at, self._resumed_at = None, at
+
+    def set_status(self, name: StatusName, at: float) -> None:
+        """Listening, thinking, speaking or idle posture, taken on smoothly from `at` on."""
+        self._life.advance(at)
+        self._life.set_status(name)
+
+    def frame(self, t: float) -> MotionVector:
+        """The face at time `t`: finite, in range, smooth from frame to frame."""
+        self._tell_life(t)
+        mouth = self._mouth(t)
+        life = self._life.advance(t)
+        vector = rest()
+        vector[_COLUMNS] = mouth
+        # A smile is drawn over the closed mouth; a rounded or pressed one has none.
+        busy = float(min(1.0, mouth[1:4].max() * 1.2))
+        vector[INDEX["smile"]] = life.smile * (1 - 0.8 * busy)
+        vector[INDEX["blink_l"]] = vector[INDEX["blink_r"]] = life.blink
+        for name in ("brow_l", "brow_r", "gaze_x", "gaze_y", "yaw", "pitch", "roll", "tx", "ty", "breath", "sway"):
+            vector[INDEX[name]] = getattr(life, name)
+        return clamp(vector)
+
+    def _to_speech(self, t: float) -> float:
+        return t - self._delay - (t - self._halted_at if self._halted_at is not None and t > self._halted_at else 0.0)
+
+    def _presence(self, t: float) -> float:
+        """How much of the speech pose shows: 1, falling to 0 after a halt, rising again after it."""
+        if self._halted_at is not None:
+            since = (t - self._halted_at - timing.HOLD) / timing.DECAY
+            return self._resumed_from * (1 - _ease(since))
+        if self._resumed_at is not None:
+            since = (t - self._resumed_at) / timing.RECOVER
+            return self._resumed_from + (1 - self._resumed_from) * _ease(since)
+        return 1.0
+
+    def _mouth(self, t: float) -> NDArray[np.float32]:
+        now = self._to_speech(t)
+        self._clips = [clip for clip in self._clips if clip.end + _TAIL >= now or self._is_heard(clip)]
+        pose = np.zeros(len(MOUTH), np.float32)
+        for clip in self._clips:
+            if clip.start - timing.OPEN_EARLY - 0.05 <= now:
+                np.maximum(pose, clip.source.pose(now - clip.start), out=pose)
+        pose *= np.float32(self._presence(t))
+        if self._cut_pose is not None:
+            left = 1 - _ease((t - self._cut_at) / timing.CANCEL)
+            if left <= 0:
+                self._cut_pose = None
+            else:
+                np.maximum(pose, self._cut_pose * np.float32(left), out=pose)
+        # Clips that touch may disagree for a frame; pressed lips are never open.
+        shut = 1 - pose[PRESS]
+        for column in (JAW, UPPER, LOWER, TONGUE):
+            pose[column] = min(pose[column], shut)
+        return pose
+
+    def _is_heard(self, clip: _Clip) -> bool:
+        return self._listening is not None and self._listening[0] is clip
+
+    def _tell_life(self, t: float) -> None:
+        now = self._to_speech(t)
+        for clip in self._clips:
+            # Beats are told a little ahead, the head starts before the sound.
+            while clip.accents and clip.accents[0].time <= now + 0.4:
+                accent = clip.accents.popleft()
+                self._life.stress(Accent(accent.time + t - now, accent.strength))
+            while clip.phrase_ends and clip.phrase_ends[0] <= now:
+                clip.phrase_ends.popleft()
+                self._life.phrase_end()
+
+
+def _ease(x: float) -> float:
+    x = min(max(x, 0.0), 1.0)
+    return x * x * (3 - 2 * x)

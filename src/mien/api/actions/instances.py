@@ -1,0 +1,108 @@
+"""Actions that create, change and end agent instances."""
+
+from __future__ import annotations
+
+import base64
+import json
+
+from mien.api.actions.registry import Call, action
+from mien.api.errors import ApiError, ReturnCode, invalid
+from mien.api.schemas import results
+from mien.api.schemas.base import JsonObject
+from mien.api.schemas.engines import Tts
+from mien.api.schemas.instances import (
+    CreateAgentInstance,
+    CreateDigitalHumanAgentInstance,
+    DeleteAgentInstance,
+    UpdateAgentInstance,
+)
+from mien.api.specs import asr_spec, instance_spec, llm_spec, tts_spec, video_kind
+from mien.api.trial import find_digital_human
+from mien.conversation.port import Instance
+from mien.conversation.spec import TtsSpec
+from mien.rtc.port import VideoKind
+
+GROUP = "Instances"
+
+
+@action(GROUP, CreateAgentInstance, failure=ReturnCode.CREATE_FAILED, result=results.InstanceCreated)
+async def create_agent_instance(call: Call, body: CreateAgentInstance) -> JsonObject:
+    """Starts a voice agent in a room; it is usable from the callback AgentInstanceCreated on."""
+    agent = await call.deps.store.agents.get(call.app.app_id, body.AgentId)
+    spec = instance_spec(call.app.app_id, call.deps.ids.next(), agent, body)
+    await call.deps.instances.create(spec)
+    return {"AgentInstanceId": spec.instance_id}
+
+
+@action(
+    GROUP,
+    CreateDigitalHumanAgentInstance,
+    failure=ReturnCode.CREATE_DIGITAL_HUMAN_FAILED,
+    result=results.DigitalHumanInstanceCreated,
+    digital_human=True,
+)
+async def create_digital_human_agent_instance(call: Call, body: CreateDigitalHumanAgentInstance) -> JsonObject:
+    """Starts an agent with a face in a room."""
+    kind = video_kind(body.DigitalHuman)
+    human = find_digital_human(call.deps.digital_humans, body.DigitalHuman.DigitalHumanId)
+    agent = await call.deps.store.agents.get(call.app.app_id, body.AgentId)
+    spec = instance_spec(call.app.app_id, call.deps.ids.next(), agent, body, human.id)
+    package = call.base_url + call.deps.digital_humans.package_url(human.id) if kind is VideoKind.MOTION else ""
+    await call.deps.instances.create(spec)
+    return {"AgentInstanceId": spec.instance_id, "DigitalHumanConfig": digital_human_config(body, kind, package)}
+
+
+@action(GROUP, UpdateAgentInstance, failure=ReturnCode.UPDATE_FAILED)
+async def update_agent_instance(call: Call, body: UpdateAgentInstance) -> None:
+    """Changes a running instance from the next turn on: engines, or the stream it listens to."""
+    instance = find(call, body.AgentInstanceId)
+    if instance.spec.live:
+        raise ApiError(ReturnCode.LIVE_INSTANCE)
+    tts = _updated_tts(instance, body.TTS) if body.TTS else None
+    await instance.update(
+        llm=llm_spec(body.LLM) if body.LLM else None,
+        tts=tts,
+        asr=asr_spec(body.ASR) if body.ASR else None,
+        user_stream_id=body.RTC.UserStreamId if body.RTC else None,
+    )
+
+
+@action(GROUP, DeleteAgentInstance, failure=ReturnCode.DELETE_FAILED)
+async def delete_agent_instance(call: Call, body: DeleteAgentInstance) -> None:
+    """Ends an instance, at once or after it has finished speaking."""
+    await call.deps.instances.delete(
+        call.app.app_id,
+        body.AgentInstanceId,
+        graceful=body.GracefulShutdown,
+        timeout_s=float(body.GracefulShutdownTimeout),
+    )
+
+
+def find(call: Call, instance_id: str) -> Instance:
+    """The running instance. Raises InstanceNotFoundError."""
+    return call.deps.instances.get(call.app.app_id, instance_id)
+
+
+def digital_human_config(body: CreateDigitalHumanAgentInstance, kind: VideoKind, package_url: str) -> str:
+    """What a drawing SDK needs to know, as Base64 of compact JSON."""
+    stream = {"RoomId": body.RTC.RoomId, "StreamId": body.RTC.AgentStreamId, "EncodeCode": "H264"}
+    if package_url:
+        stream["PackageUrl"] = package_url
+    stream["ConfigId"] = kind.value
+    config = {"DigitalHumanId": body.DigitalHuman.DigitalHumanId, "Streams": [stream]}
+    return base64.b64encode(json.dumps(config, separators=(",", ":")).encode()).decode()
+
+
+def _updated_tts(instance: Instance, wanted: Tts) -> TtsSpec:
+    """The new voice of a running instance: its vendor and text filters stay as they were created."""
+    now, new = instance.spec.tts, tts_spec(wanted)
+    if new.vendor and now.vendor and new.vendor != now.vendor:
+        raise invalid("TTS.Vendor", f"{now.vendor}, because the vendor of a running instance cannot change")
+    for name, given, current in (
+        ("FilterText", new.filter_text, now.filter_text),
+        ("TerminatorText", new.terminator_text, now.terminator_text),
+        ("CharacterFilter", new.character_filter, now.character_filter),
+    ):
+        if given and given != current:
+            raise invalid(f"TTS.{name}", "its value at creation, because it cannot change on a running instance")
+    return TtsSpec(new.vendor, new.url, new.params, now.filter_text, now.terminator_text, now.character_filter)

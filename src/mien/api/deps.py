@@ -1,0 +1,66 @@
+"""What the HTTP layer is built upon; the composition root fills it in."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from mien.api.ids import IdSource
+from mien.conversation.port import InstanceManager
+from mien.settings import Settings
+from mien.store import Store
+
+
+class DigitalHumanInfo(Protocol):
+    """What is known of a digital human without opening its package."""
+
+    @property
+    def id(self) -> str: ...
+    @property
+    def name(self) -> Mapping[str, str]:
+        """Its name by language, "en" and "zh"."""
+
+
+class DigitalHumans(Protocol):
+    """The digital humans of this server."""
+
+    def get(self, digital_human_id: str) -> DigitalHumanInfo | None: ...
+    def list(self) -> Sequence[DigitalHumanInfo]:
+        """All of them, the default one first."""
+
+    def package_url(self, digital_human_id: str) -> str:
+        """Path of its package, `/avatars/<id>/<sha256>.zip`; it changes with the package's content."""
+
+    def path(self, digital_human_id: str) -> Path:
+        """The package's file."""
+
+    def preview(self, digital_human_id: str) -> bytes:
+        """A small JPEG of its face."""
+
+
+def url_of_request(request: Request) -> str:
+    """The address the caller reached this server at, without a slash at the end."""
+    return str(request.base_url).rstrip("/")
+
+
+@dataclass(slots=True)
+class ApiDeps:
+    """Everything the routes need."""
+
+    settings: Settings
+    store: Store
+    instances: InstanceManager
+    digital_humans: DigitalHumans
+    issue_token: Callable[[int, str, str, str], str]
+    """Makes a Token04: (app_id, user_id, server_secret, payload) → token."""
+    base_url: Callable[[Request], str] = url_of_request
+    home: Callable[[Request], Awaitable[Response]] | None = None
+    """Answers a GET of `/` that carries none of the API's parameters: a person's browser."""
+    wall: Callable[[], float] = time.time
+    ids: IdSource = field(default_factory=IdSource)

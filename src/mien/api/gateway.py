@@ -1,0 +1,163 @@
+"""`/?Action=…`: common parameters, body, dispatch, envelope. Every answer has HTTP status 200."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import types
+from collections.abc import Sequence
+from typing import Annotated, Any, Union, get_args, get_origin
+
+import structlog
+from fastapi import APIRouter
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import JSONResponse, Response
+
+from mien.api.actions import ACTIONS, Call, perform
+from mien.api.deps import ApiDeps
+from mien.api.errors import ApiError, ReturnCode
+from mien.api.ratelimit import RateLimiter
+from mien.api.schemas.base import JsonObject, Wire
+from mien.api.signature import COMMON, authenticate
+from mien.store import StoreError
+
+MAX_BODY = 1 << 20
+"""Bytes of a request body; a full MessageHistory fits several times."""
+
+log = structlog.get_logger(__name__)
+
+
+def gateway_router(deps: ApiDeps) -> APIRouter:
+    """The route `/` for GET and POST."""
+    router = APIRouter()
+    limiter = RateLimiter(deps.settings.rate_limit)
+
+    @router.api_route("/", methods=["GET", "POST"], include_in_schema=False)
+    async def gateway(request: Request) -> Response:
+        if request.method == "GET" and deps.home is not None and COMMON.isdisjoint(request.query_params):
+            return await deps.home(request)
+        request_id = deps.ids.next()
+        try:
+            data = await _serve(deps, limiter, request)
+        except ApiError as error:
+            log.info("request refused", code=int(error.code), reason=error.message, request_id=request_id)
+            return _envelope(request_id, error.code, error.message, None)
+        except Exception:
+            # The one place where a caller must get an envelope, whatever happened.
+            log.exception("request failed", request_id=request_id)
+            return _envelope(
+                request_id, ReturnCode.SYSTEM, f"system error: try again; the server's log has it as {request_id}", None
+            )
+        return _envelope(request_id, ReturnCode.SUCCESS, "success", data)
+
+    return router
+
+
+async def _serve(deps: ApiDeps, limiter: RateLimiter, request: Request) -> JsonObject | None:
+    query = {name: values[0] for name, values in _query(request).items()}
+    try:
+        app, name = await authenticate(query, deps.store.apps.find, deps.wall())
+    except StoreError as error:
+        raise ApiError(ReturnCode.APP_CONFIGURATION, str(error)) from error
+    entry = ACTIONS.get(name)
+    if entry is not None and not limiter.allow(app.app_id, name, asyncio.get_running_loop().time()):
+        raise ApiError(
+            ReturnCode.TOO_FREQUENT,
+            f"Too many requests: {name} may be called {deps.settings.rate_limit} times a second by an app",
+        )
+    if request.method == "POST":
+        raw = await read_object(request)
+    else:
+        raw = _from_query(entry.body, _query(request)) if entry else {}
+    return await perform(Call(deps, app, raw, deps.base_url(request)), name)
+
+
+def _query(request: Request) -> dict[str, list[str]]:
+    values: dict[str, list[str]] = {}
+    for name, value in request.query_params.multi_items():
+        values.setdefault(name, []).append(value)
+    return values
+
+
+async def read_object(request: Request) -> JsonObject:
+    """The JSON object in the body; an empty body is an empty object. Raises ApiError."""
+    body = bytearray()
+    try:
+        async for chunk in request.stream():
+            body += chunk
+            if len(body) > MAX_BODY:
+                raise ApiError(ReturnCode.BODY, f"the request body is longer than {MAX_BODY} bytes")
+    except ClientDisconnect as error:
+        raise ApiError(ReturnCode.BODY) from error
+    return _parse(bytes(body))
+
+
+def _parse(body: bytes) -> JsonObject:
+    if not body.strip():
+        return {}
+    try:
+        data = _load(body.decode("utf-8-sig"))
+    except RecursionError:
+        raise ApiError(ReturnCode.JSON, "the body is not usable JSON: it is nested too deeply") from None
+    except UnicodeError:
+        raise ApiError(ReturnCode.JSON, "the body is not JSON in UTF-8") from None
+    except ValueError as error:
+        raise ApiError(ReturnCode.JSON, f"the body is not JSON: {error}") from None
+    if not isinstance(data, dict):
+        raise ApiError(ReturnCode.JSON, "the body must be a JSON object, {…}")
+    return data
+
+
+def _load(text: str) -> Any:
+    """JSON as the standard has it. Raises ValueError or RecursionError."""
+    data = json.loads(text, parse_constant=_no_constant)
+    if "\\u" in text:
+        # Escaped halves of surrogate pairs are no Unicode; no database takes them.
+        json.dumps(data, ensure_ascii=False).encode()
+    return data
+
+
+def _no_constant(name: str) -> None:
+    raise ValueError(f"{name} is no JSON number")
+
+
+def _from_query(body: type[Wire], query: dict[str, list[str]]) -> JsonObject:
+    """The business parameters of a GET: objects are JSON texts, arrays too or a parameter given several times."""
+    fields = {name.lower(): field.annotation for name, field in body.model_fields.items()}
+    fields |= {alias: fields[name.lower()] for alias, name in body.aliases.items()}
+    data: JsonObject = {}
+    for name, values in query.items():
+        if name not in COMMON and name.lower() in fields:
+            data[name] = _value(fields[name.lower()], values)
+    return data
+
+
+def _value(annotation: Any, values: Sequence[str]) -> Any:
+    kinds = _kinds(annotation)
+    text = values[0]
+    if str in kinds:
+        return text
+    if list in kinds and (len(values) > 1 or not text.lstrip().startswith("[")):
+        return list(values)
+    if bool in kinds:
+        return {"true": True, "false": False, "1": True, "0": False}.get(text.lower(), text)
+    try:
+        return _load(text)
+    except (ValueError, RecursionError):
+        return text
+
+
+def _kinds(annotation: Any) -> set[Any]:
+    """The plain types inside an annotation: `Annotated[str, …] | None` → {str}."""
+    origin = get_origin(annotation)
+    if origin is Annotated:
+        return _kinds(get_args(annotation)[0])
+    if origin in (Union, types.UnionType):
+        return set().union(*(_kinds(choice) for choice in get_args(annotation)))
+    if origin is not None and not isinstance(origin, type):  # Literal
+        return {type(value) for value in get_args(annotation)}
+    return {origin or annotation}
+
+
+def _envelope(request_id: str, code: ReturnCode, message: str, data: JsonObject | None) -> JSONResponse:
+    return JSONResponse({"Code": int(code), "Message": message, "RequestId": request_id, "Data": data})

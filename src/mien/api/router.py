@@ -1,0 +1,20 @@
+"""All routes of the HTTP surface in one router."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter
+
+from mien.api.avatars import avatars_router
+from mien.api.console import console_router
+from mien.api.deps import ApiDeps
+from mien.api.gateway import gateway_router
+
+
+def build_api(deps: ApiDeps) -> APIRouter:
+    """The control API at `/`, the packages at `/avatars`, and with `settings.demo` the call page's helper."""
+    router = APIRouter()
+    router.include_router(gateway_router(deps))
+    router.include_router(avatars_router(deps))
+    if deps.settings.demo:
+        router.include_router(console_router(deps))
+    return router

@@ -1,0 +1,61 @@
+"""Bodies of the actions that steer a running instance."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from mien.api.schemas.base import Flag, InstanceIdText, UserIdText, Wire, not_blank
+from mien.api.schemas.instances import HistoryMessage
+
+PriorityName = Literal["Low", "Medium", "High"]
+SamePriorityName = Literal["ClearAndInterrupt", "Enqueue"]
+SpokenText = Annotated[str, not_blank(300)]
+AskedText = Annotated[str, not_blank(32_000)]
+
+
+class OneInstance(Wire):
+    """The body of actions that need nothing but the instance."""
+
+    AgentInstanceId: InstanceIdText
+
+
+class SendAgentInstanceTTS(Wire):
+    """SendAgentInstanceTTS: speaks a text as given."""
+
+    AgentInstanceId: InstanceIdText
+    Text: SpokenText
+    AddHistory: bool = True
+    InterruptMode: Flag = Field(default=0, description="Older spelling of Priority: 0 Medium, 1 High")
+    Priority: PriorityName | None = Field(default=None, description="Default Medium")
+    SamePriorityOption: SamePriorityName = "ClearAndInterrupt"
+    EnqueueUserSpeech: bool = False
+
+
+class SendAgentInstanceLLM(Wire):
+    """SendAgentInstanceLLM: asks the model and speaks its answer."""
+
+    AgentInstanceId: InstanceIdText
+    Text: AskedText
+    SystemPrompt: str | None = Field(default=None, description="For this turn only")
+    AddQuestionToHistory: bool = False
+    AddAnswerToHistory: bool = True
+    Priority: PriorityName = "Medium"
+    SamePriorityOption: SamePriorityName = "ClearAndInterrupt"
+    EnqueueUserSpeech: bool = False
+
+
+class AddAgentInstanceMsg(Wire):
+    """AddAgentInstanceMsg: appends messages to the memory."""
+
+    AgentInstanceId: InstanceIdText
+    Messages: Annotated[list[HistoryMessage], Field(min_length=1, max_length=100)]
+
+
+class Listening(Wire):
+    """StartListening and StopListening: the walkie-talkie button."""
+
+    AgentInstanceId: InstanceIdText
+    UserId: UserIdText | None = None
+    Sequence: int | None = Field(default=None, ge=0, le=2**63 - 1, description="Counts up; only the newest is obeyed")

@@ -1,0 +1,149 @@
+"""Bodies of the actions that create, change and end agent instances."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import Field
+
+from mien.api.schemas.base import (
+    AgentIdText,
+    AgentUserIdText,
+    Flag,
+    InstanceIdText,
+    RtcIdText,
+    UserIdText,
+    Wire,
+    not_blank,
+    utf8,
+)
+from mien.api.schemas.engines import Asr, Llm, Tts, Vad
+
+ExtraInfo = Annotated[str, utf8(1024)]
+Mark = Annotated[str, not_blank(64)]
+
+
+class Rtc(Wire):
+    """Where the agent sits and whom it hears."""
+
+    RoomId: RtcIdText
+    AgentStreamId: RtcIdText
+    AgentUserId: AgentUserIdText
+    UserStreamId: RtcIdText
+    StreamExtraInfo: ExtraInfo = ""
+
+
+class RtcUpdate(Wire):
+    """The stream a running instance shall listen to from now on."""
+
+    UserStreamId: RtcIdText | None = None
+
+
+class HistoryMessage(Wire):
+    """One message of the memory."""
+
+    Role: Literal["user", "assistant"]
+    Content: str
+
+
+class Zim(Wire):
+    """Members of the compatible service's own message store; there is none here, so the memory begins empty."""
+
+    RobotId: str = Field(
+        default="", pattern="^(@RBT#.*)?$", json_schema_extra={"x-expected": "a text beginning with @RBT#"}
+    )
+    LoadMessageCount: int | None = Field(default=None, ge=0, le=500)
+
+
+class History(Wire):
+    """What the agent remembers at the beginning and how far back the model sees."""
+
+    SyncMode: Flag = Field(default=0, description="1: begin with Messages")
+    Messages: list[HistoryMessage] = Field(default_factory=list, max_length=100)
+    WindowSize: int = Field(default=20, ge=0, le=500)
+    ZIM: Zim | None = None
+
+
+class Callbacks(Wire):
+    """Which of the optional callbacks are sent, and to which of the app's addresses."""
+
+    ASRResult: Flag = 0
+    LLMResult: Flag = 0
+    Interrupted: Flag = 0
+    UserSpeakAction: Flag = 0
+    AgentSpeakAction: Flag = 0
+    AgentInstanceStatus: Flag = 0
+    UserAudioData: Flag = 0
+    HostTag: str = Field(default="", max_length=128)
+
+
+class LlmMetaInfo(Wire):
+    """Metadata in the model's text."""
+
+    BeginCharacters: Mark
+    EndCharacters: Mark
+    SendMetaKeys: list[str] = Field(default_factory=list)
+
+
+class Advanced(Wire):
+    """How the instance behaves."""
+
+    InterruptMode: Flag = Field(default=0, description="1: the user's voice does not interrupt")
+    MaxIdleTime: int = Field(default=120, ge=10, le=1800, description="s without the user before the instance ends")
+    DisableTTS: bool = False
+    CommunicationMode: Literal[0, 2] = Field(default=0, description="0 full duplex, 2 walkie-talkie")
+    LLMMetaInfo: LlmMetaInfo | None = None
+    AddASRInfo: bool = False
+    TTSParamPaths: dict[str, str] = Field(default_factory=dict)
+
+
+class Face(Wire):
+    """Which face, and what of it travels. Values out of place have return codes of their own."""
+
+    DigitalHumanId: Annotated[str, Field(min_length=1, max_length=128)]
+    ConfigId: str = Field(default="mobile", json_schema_extra={"enum": ["mobile", "web"]})
+    EncodeCode: str = Field(default="H264", json_schema_extra={"enum": ["H264"]})
+
+
+class CreateAgentInstance(Wire):
+    """CreateAgentInstance: a voice agent."""
+
+    aliases: ClassVar[Mapping[str, str]] = {"rtcinfo": "RTC"}
+
+    AgentId: AgentIdText
+    UserId: UserIdText
+    RTC: Rtc
+    LLM: Llm | None = None
+    TTS: Tts | None = None
+    ASR: Asr | None = None
+    VAD: Vad | None = None
+    MessageHistory: History | None = None
+    CallbackConfig: Callbacks | None = None
+    AdvancedConfig: Advanced | None = None
+
+
+class CreateDigitalHumanAgentInstance(CreateAgentInstance):
+    """CreateDigitalHumanAgentInstance: an agent with a face."""
+
+    DigitalHuman: Face
+
+
+class UpdateAgentInstance(Wire):
+    """UpdateAgentInstance: each object that is given replaces the current one as a whole."""
+
+    aliases: ClassVar[Mapping[str, str]] = {"rtcinfo": "RTC"}
+
+    AgentInstanceId: InstanceIdText
+    LLM: Llm | None = None
+    TTS: Tts | None = None
+    ASR: Asr | None = None
+    RTC: RtcUpdate | None = None
+
+
+class DeleteAgentInstance(Wire):
+    """DeleteAgentInstance."""
+
+    AgentInstanceId: InstanceIdText
+    GracefulShutdown: bool = Field(default=False, description="Finish what is being said first")
+    GracefulShutdownTimeout: int = Field(default=30, ge=1, le=120, description="s")

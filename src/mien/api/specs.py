@@ -1,0 +1,180 @@
+"""From wire objects to the specifications a conversation reads: defaults, older spellings and trial credentials."""
+
+from __future__ import annotations
+
+from typing import TypeVar
+
+from mien.api.errors import ApiError, ReturnCode, invalid
+from mien.api.schemas.engines import Asr, Llm, Sensitivity, Tts, TurnDetect, Vad
+from mien.api.schemas.instances import (
+    Advanced,
+    Callbacks,
+    CreateAgentInstance,
+    CreateDigitalHumanAgentInstance,
+    Face,
+    History,
+)
+from mien.api.trial import is_trial_llm, is_trial_tts
+from mien.conversation.spec import (
+    AdvancedSpec,
+    AsrSpec,
+    CallbackSpec,
+    DigitalHumanSpec,
+    HistorySpec,
+    InstanceSpec,
+    LlmSpec,
+    Message,
+    MetaInfoSpec,
+    RtcSpec,
+    TtsSpec,
+    VadSpec,
+)
+from mien.rtc.port import VideoKind
+from mien.store import AgentRecord
+
+SENSITIVITY = {0: (0.2, 0), 1: (0.4, 100), 2: (0.1, 0)}
+"""VAD level → (EnergyThreshold, MinSpeechDur in ms)."""
+CUSTOM_LEVEL = 3
+WALKIE_TALKIE = 2
+
+N = TypeVar("N", int, float)
+
+
+def llm_spec(llm: Llm | None) -> LlmSpec:
+    """Raises ApiError 410001047 for the trial credential at a foreign address."""
+    if llm is None:
+        return LlmSpec()
+    ours = is_trial_llm(llm) or (llm.Vendor == "Local" and not llm.Url)
+    return LlmSpec(
+        url="" if ours else llm.Url,
+        api_key="" if ours else llm.ApiKey,
+        model="" if ours else llm.Model,
+        vendor="OpenAIChat" if llm.Vendor == "Local" else llm.Vendor,
+        system_prompt=llm.SystemPrompt,
+        temperature=llm.Temperature,
+        top_p=llm.TopP,
+        params=llm.Params,
+        add_agent_info=llm.AddAgentInfo,
+        agent_extra_info=llm.AgentExtraInfo,
+    )
+
+
+def tts_spec(tts: Tts | None) -> TtsSpec:
+    """The voice; a trial credential makes it this server's own."""
+    if tts is None:
+        return TtsSpec()
+    params = tts.Params or {}
+    trial = is_trial_tts(params)
+    return TtsSpec(
+        vendor="" if trial else tts.Vendor,
+        url="" if trial else tts.Url,
+        params={} if trial else params,
+        filter_text=tuple((marks.BeginCharacters, marks.EndCharacters) for marks in tts.FilterText),
+        terminator_text=tts.TerminatorText,
+        character_filter=tuple(tts.CharacterFilter),
+    )
+
+
+def asr_spec(asr: Asr | None) -> AsrSpec:
+    """The recogniser."""
+    return AsrSpec(asr.Vendor or "", asr.Params, asr.HotWord) if asr else AsrSpec()
+
+
+def vad_spec(vad: Vad | None, asr: Asr | None) -> VadSpec:
+    """Turn and voice detection; members of `vad` win over their older spellings in `asr`."""
+    asr = asr or Asr()
+    turn = (vad.TurnDetectConfig if vad else None) or TurnDetect()
+    voice = (vad.VoiceDetectConfig.SensitiveConfig if vad and vad.VoiceDetectConfig else None) or Sensitivity()
+    silence = _first(turn.SilenceSegmentation, asr.VADSilenceSegmentation, 500)
+    pause = _first(turn.PauseInterval, asr.PauseInterval, 0)
+    level = _first(voice.Level, asr.VADSensitiveLevel, 0)
+    threshold, min_speech = SENSITIVITY.get(level, SENSITIVITY[0])
+    if level == CUSTOM_LEVEL:
+        threshold = _first(voice.EnergyThreshold, asr.VADEnergyThreshold, threshold)
+        min_speech = _first(voice.MinSpeechDur, asr.VADMinSpeechDur, min_speech)
+    # A pause no longer than the silence that ends a sentence merges nothing.
+    return VadSpec(silence, pause if pause > silence else None, threshold, min_speech)
+
+
+def _first(given: N | None, older: N | None, default: N) -> N:
+    return given if given is not None else older if older is not None else default
+
+
+def instance_spec(
+    app_id: int, instance_id: str, agent: AgentRecord, body: CreateAgentInstance, resolved_human: str = ""
+) -> InstanceSpec:
+    """An instance of `agent` as `body` wants it; objects in the body replace the agent's.
+
+    `resolved_human` is the id of the digital human behind `body.DigitalHuman`. Raises ApiError.
+    """
+    tts = body.TTS or (Tts.parse(agent.tts) if agent.tts else None)
+    asr = body.ASR or (Asr.parse(agent.asr) if agent.asr else None)
+    advanced = body.AdvancedConfig or Advanced()
+    human = body.DigitalHuman if isinstance(body, CreateDigitalHumanAgentInstance) else None
+    if human and advanced.DisableTTS:
+        raise invalid("AdvancedConfig.DisableTTS", "false, because a digital human speaks")
+    return InstanceSpec(
+        app_id=app_id,
+        instance_id=instance_id,
+        agent_id=agent.agent_id,
+        agent_name=agent.name,
+        rtc=RtcSpec(
+            room_id=body.RTC.RoomId,
+            agent_user_id=body.RTC.AgentUserId,
+            agent_stream_id=body.RTC.AgentStreamId,
+            user_stream_id=body.RTC.UserStreamId,
+            stream_extra_info=body.RTC.StreamExtraInfo,
+        ),
+        user_id=body.UserId,
+        llm=llm_spec(body.LLM or (Llm.parse(agent.llm) if agent.llm else None)),
+        tts=tts_spec(tts),
+        asr=asr_spec(asr),
+        vad=vad_spec(body.VAD or (Vad.parse(agent.vad) if agent.vad else None), asr),
+        history=_history(body.MessageHistory or History()),
+        callbacks=_callbacks(body.CallbackConfig or Callbacks()),
+        advanced=_advanced(advanced),
+        digital_human=DigitalHumanSpec(resolved_human, video_kind(human)) if human else None,
+    )
+
+
+def video_kind(human: Face) -> VideoKind:
+    """What travels of the face. Raises ApiError for a ConfigId or EncodeCode there is not."""
+    if human.EncodeCode.upper() != "H264":
+        raise ApiError(
+            ReturnCode.DIGITAL_HUMAN_PARAMETER, "DigitalHuman.EncodeCode is invalid: expected H264, the only one"
+        )
+    try:
+        return {"mobile": VideoKind.MOTION, "web": VideoKind.PICTURE}[human.ConfigId.lower()]
+    except KeyError:
+        raise ApiError(ReturnCode.CONFIG_ID, "DigitalHuman.ConfigId is not supported: expected mobile or web") from None
+
+
+def _history(history: History) -> HistorySpec:
+    messages = history.Messages if history.SyncMode == 1 else []
+    return HistorySpec(history.WindowSize, tuple(Message(message.Role, message.Content) for message in messages))
+
+
+def _callbacks(wanted: Callbacks) -> CallbackSpec:
+    return CallbackSpec(
+        asr_result=bool(wanted.ASRResult),
+        llm_result=bool(wanted.LLMResult),
+        interrupted=bool(wanted.Interrupted),
+        user_speak_action=bool(wanted.UserSpeakAction),
+        agent_speak_action=bool(wanted.AgentSpeakAction),
+        agent_instance_status=bool(wanted.AgentInstanceStatus),
+        user_audio_data=bool(wanted.UserAudioData),
+        host_tag=wanted.HostTag,
+    )
+
+
+def _advanced(config: Advanced) -> AdvancedSpec:
+    meta = config.LLMMetaInfo
+    return AdvancedSpec(
+        voice_interrupts=config.InterruptMode == 0,
+        max_idle_s=config.MaxIdleTime,
+        disable_tts=config.DisableTTS,
+        walkie_talkie=config.CommunicationMode == WALKIE_TALKIE,
+        meta_info=MetaInfoSpec(meta.BeginCharacters, meta.EndCharacters, tuple(meta.SendMetaKeys)) if meta else None,
+        add_asr_info=config.AddASRInfo,
+        tts_param_paths=dict(config.TTSParamPaths),
+    )

@@ -134,6 +134,8 @@ class Apps:
                 callback_urls={"": settings.callback_url} if settings.callback_url else None,
                 demo=True,
             )
+        elif row.demo and _pinned(_app(row), settings):
+            return _app(row)
         else:
             app = await self._pin(_app(row), settings)
         async with self._database.transaction() as session:
@@ -142,14 +144,18 @@ class Apps:
         return app
 
     async def _pin(self, app: App, settings: Settings) -> App:
-        secret = settings.server_secret or app.server_secret
         urls = dict(app.callback_urls) | ({"": settings.callback_url} if settings.callback_url else {})
-        if app.demo and secret == app.server_secret and urls == app.callback_urls:
-            return app
         async with self._database.transaction() as session:
             row = await session.get_one(AppRow, app.app_id)
-            row.server_secret, row.callback_urls, row.demo = secret, urls, True
+            row.server_secret = settings.server_secret or app.server_secret
+            row.callback_urls, row.demo = urls, True
         return _app(row)
+
+
+def _pinned(app: App, settings: Settings) -> bool:
+    """Whether `app` already is what `settings` ask for."""
+    secret = settings.server_secret in ("", app.server_secret)
+    return secret and settings.callback_url in ("", app.callback_urls.get(""))
 
 
 def check_secret(secret: str, name: str = "ServerSecret") -> None:

@@ -25,6 +25,9 @@ _FLOOR_DB: Final = -52.0
 _RANGE_DB: Final = 34.0
 """From the loudest recent sound down to silence. Vowels lie within 15 dB of the peak."""
 
+_FIRST_PEAK_DB: Final = -38.0
+"""Peak level taken for granted before anything was heard: quiet speech. It rises at once with the first vowel."""
+
 _LEVEL_FALL_DB: Final = 3.0
 """dB a second by which the remembered peak level fades, so that a quiet passage opens the mouth again."""
 
@@ -50,7 +53,7 @@ class AudioMouth:
         self._filters *= 2 / spectrum
         self._tail = np.zeros(self._size - self._hop, np.float32)
         self._pending = np.zeros(0, np.float32)
-        self._peak_db = -26.0
+        self._peak_db = _FIRST_PEAK_DB
         self._recent: list[float] = []
         self._pose = np.zeros(len(MOUTH), np.float32)
         self._rows: list[NDArray[np.float32]] = []

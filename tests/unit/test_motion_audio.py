@@ -1,0 +1,108 @@
+"""The mouth from the sound alone: sane for anything that can come down a wire."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mien.face.motion.audio_visemes import AudioMouth
+from mien.face.motion.coarticulation import JAW, MOUTH, PUCKER, WIDE
+from mien.face.motion.engine import MotionEngine
+from mien.face.motion.frame import FPS, INDEX
+
+RATE = 24_000
+COLUMNS = [INDEX[name] for name in MOUTH]
+
+
+def vowel(formants: tuple[tuple[float, float], ...], seconds: float = 0.6, level: float = 0.2) -> np.ndarray:
+    """A harmonic buzz at 140 Hz shaped by resonances (Hz, width)."""
+    t = np.arange(int(seconds * RATE)) / RATE
+    wave = np.zeros_like(t)
+    for harmonic in range(1, 60):
+        f = 140.0 * harmonic
+        gain = (
+            sum(1 / (1 + ((f - at) / width) ** 2) / (1 + n) for n, (at, width) in enumerate(formants)) / harmonic**0.5
+        )
+        wave += gain / harmonic**0.5 * np.sin(2 * np.pi * f * t)
+    return (wave / np.abs(wave).max() * level * 32767).astype(np.int16)
+
+
+def shape(pcm: np.ndarray, rate: int = RATE) -> np.ndarray:
+    mouth = AudioMouth(rate)
+    mouth.push(pcm)
+    return np.mean([mouth.pose(t) for t in np.arange(0.2, 0.5, 0.02)], axis=0)
+
+
+def test_open_spread_and_round_vowels_look_so() -> None:
+    ah = shape(vowel(((750, 80), (1200, 90), (2500, 120))))
+    ee = shape(vowel(((280, 60), (2300, 100), (2900, 120))))
+    oo = shape(vowel(((300, 60), (700, 70), (2300, 120)), level=0.2))
+    assert ah[JAW] > 0.45
+    assert ah[JAW] > 1.5 * ee[JAW]
+    assert ah[JAW] > 1.3 * oo[JAW]
+    assert ee[WIDE] > ah[WIDE] + 0.1
+    assert oo[PUCKER] > max(ah[PUCKER], ee[PUCKER]) + 0.05
+
+
+@pytest.mark.parametrize("level", [0.02, 0.2, 1.0])
+def test_the_level_does_not_matter_much(level: float) -> None:
+    ah = ((750, 80), (1200, 90), (2500, 120))
+    assert shape(vowel(ah, level=level))[JAW] == pytest.approx(shape(vowel(ah))[JAW], abs=0.25)
+
+
+def test_silence_after_speech_is_exactly_closed() -> None:
+    engine = MotionEngine(seed=1)
+    engine.hear(0.0, np.concatenate([vowel(((750, 80), (1200, 90))), np.zeros(RATE, np.int16)]), RATE)
+    mouths = np.array([engine.frame(i / FPS)[COLUMNS] for i in range(40)])
+    assert mouths[5:13, JAW].min() > 0.2
+    assert not mouths[21:].any()
+
+
+def test_pieces_give_what_the_whole_gives() -> None:
+    pcm = np.concatenate([vowel(((750, 80), (1200, 90))), vowel(((280, 60), (2300, 100)))])
+    whole, pieces = AudioMouth(RATE), AudioMouth(RATE)
+    whole.push(pcm)
+    for begin in range(0, len(pcm), 317):
+        pieces.push(pcm[begin : begin + 317])
+    assert all(np.allclose(whole.pose(t), pieces.pose(t), atol=1e-5) for t in np.arange(0, 1.2, 0.013))
+
+
+def test_too_coarse_audio_is_refused() -> None:
+    with pytest.raises(ValueError, match="8000 Hz"):
+        AudioMouth(2000)
+
+
+def noise(rate: int, seed: int, level: float) -> np.ndarray:
+    return np.random.default_rng(seed).normal(0, 1, rate) * level * 32767
+
+
+sounds = st.one_of(
+    st.just(lambda rate: np.zeros(rate)),
+    st.floats(0.0001, 2).map(lambda level: lambda rate: noise(rate, 3, level)),
+    st.floats(-1, 1).map(lambda level: lambda rate: np.full(rate, level * 32767)),
+    st.floats(20, 7900).map(lambda hz: lambda rate: 1e5 * np.sin(np.arange(rate) * 2 * np.pi * hz / rate)),
+    st.integers(0, 99).map(lambda seed: lambda rate: noise(rate, seed, 0.3) * (np.arange(rate) // 1000 % 3 == 0)),
+    st.just(lambda rate: np.where(np.arange(rate) % 50 == 0, np.nan, 3000.0)),
+)
+
+
+@settings(deadline=None, max_examples=80)
+@given(sounds, st.sampled_from([8000, 16000, 22050, 24000, 48000]), st.integers(1, 5000))
+def test_any_audio_gives_finite_smooth_motion_in_range(sound, rate: int, piece: int) -> None:  # type: ignore[no-untyped-def]
+    pcm = np.clip(sound(rate), -32768, 32767)
+    engine = MotionEngine(seed=4)
+    if not np.isnan(pcm).any():
+        pcm = pcm.astype(np.int16)
+    piece = max(piece, 200)
+    for begin in range(0, len(pcm), piece):
+        engine.hear(0.1 + begin / rate, pcm[begin : begin + piece], rate)
+    engine.hear_end()
+    frames = np.array([engine.frame(i / FPS) for i in range(int(1.6 * FPS))])
+    mouth = frames[:, COLUMNS]
+    assert np.isfinite(frames).all()
+    assert mouth.min() >= 0
+    assert mouth.max() <= 1
+    assert np.abs(np.diff(mouth, n=2, axis=0)).max() <= 1.3
+    assert not mouth[-1].any()

@@ -1,0 +1,5 @@
+"""Package + motion frame → picture, in software."""
+
+from mien.face.render.renderer import Renderer
+
+__all__ = ["Renderer"]

@@ -1,0 +1,234 @@
+"""Eyes of a photograph: lids and iris found exactly, the eyeball without its iris, the iris alone, and skin for the closed lid."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from mien.face.create import topology as topo
+from mien.face.create.sampling import luminance, rgba, sample_points, sample_rect, texture_size
+from mien.face.create.faceframe import FaceFrame, smooth_step
+
+Bytes = NDArray[np.uint8]
+Floats = NDArray[np.float32]
+Doubles = NDArray[np.float64]
+Rect = tuple[float, float, float, float]
+
+_LOWER_CONTOUR = tuple(range(9))
+_UPPER_CONTOUR = (0, *range(9, 16), 8)
+
+
+@dataclass(frozen=True, slots=True)
+class EyeModel:
+    """One eye in face units: lid lines (9, 2), iris centre and radius, textures for the atlas."""
+
+    upper: Doubles
+    lower: Doubles
+    iris: Doubles
+    radius: float
+    rect: Rect
+    iris_rect: Rect
+    lid_height: float
+    lash_up: float
+    lash_down: float
+    gaze: tuple[float, float]
+    textures: dict[str, Bytes]
+
+
+def lid_lines(p: Doubles, contour: Doubles, side: topo.Side) -> tuple[Doubles, Doubles]:
+    """The upper and lower lid line, each (9, 2) from the viewer's left, from the mesh points `p` and the 71-point `contour` of the iris
+    network (both face units). The contour is the finer of the two; where they disagree wildly the mesh is right."""
+    mesh_up, mesh_lo = p[list(topo.EYE_UPPER[side])], p[list(topo.EYE_LOWER[side])]
+    up, lo = contour[list(_UPPER_CONTOUR)], contour[list(_LOWER_CONTOUR)]
+    if up[0, 0] > up[-1, 0]:
+        up, lo = up[::-1], lo[::-1]
+    width = float(np.linalg.norm(mesh_up[-1] - mesh_up[0]))
+    apart = max(float(np.abs(up - mesh_up).max()), float(np.abs(lo - mesh_lo).max()))
+    trust = 1 - float(smooth_step(0.22, 0.40, apart / width))
+    if (lo[1:-1, 1] - up[1:-1, 1]).min() <= 0:
+        trust = 0.0
+    weight = 0.75 * trust
+    return mesh_up * (1 - weight) + up * weight, mesh_lo * (1 - weight) + lo * weight
+
+
+def find_iris(image: Bytes, frame: FaceFrame, rim: Doubles, upper: Doubles, lower: Doubles) -> tuple[Doubles, float]:
+    """Centre (face units) and radius of the iris. `rim` holds the iris network's 5 points; the radius is refined where the picture turns
+    from dark to light on the left and right of it."""
+    centre = rim[0].copy()
+    radius = float(np.linalg.norm(rim[1:] - centre, axis=1).mean())
+    width = float(upper[-1, 0] - upper[0, 0])
+    middle = (upper[4] + lower[4]) / 2
+    if np.linalg.norm(centre - middle) > 0.35 * width:
+        centre = middle
+    radius = float(np.clip(radius, 0.14 * width, 0.34 * width))
+    angles = np.r_[np.linspace(-0.55, 0.45, 13), np.pi + np.linspace(-0.45, 0.55, 13)]
+    best, found = 0.0, (centre, radius)
+    grey = luminance(image).astype(np.float32)
+    for k in np.linspace(0.8, 1.65, 18):
+        for dx in np.linspace(-0.3, 0.3, 7):
+            c = centre + [dx * radius, 0.0]
+            r = radius * k
+            ring = np.stack([np.cos(angles), np.sin(angles)], -1)
+            inside = sample_points(grey, frame.to_px(c + ring * (r * 0.87))[None])[0]
+            outside = sample_points(grey, frame.to_px(c + ring * (r * 1.13))[None])[0]
+            px = c + ring * r * 1.13
+            seen = (px[:, 1] > np.interp(px[:, 0], upper[:, 0], upper[:, 1])) & (px[:, 1] < np.interp(px[:, 0], lower[:, 0], lower[:, 1]))
+            if seen[:13].sum() < 4 or seen[13:].sum() < 4:
+                continue
+            step = (outside - inside)[seen]
+            score = float(np.clip(step, -20, 60).mean()) - 6.0 * abs(k - 1.05) - 4.0 * abs(dx)
+            if score > best:
+                best, found = score, (c, r)
+    return found
+
+
+def build_eye(image: Bytes, frame: FaceFrame, side: topo.Side, upper: Doubles, lower: Doubles, iris: Doubles, radius: float, feather: float) -> EyeModel:
+    """Cuts one eye into layers. `image` is the canvas picture; everything else in face units."""
+    width = float(upper[-1, 0] - upper[0, 0])
+    opening = float((lower[:, 1] - upper[:, 1]).max())
+    rect = (
+        float(upper[0, 0]) - 0.12 * width, float(min(upper[:, 1].min(), iris[1] - radius)) - 0.04,
+        float(upper[-1, 0]) + 0.12 * width, float(max(lower[:, 1].max(), iris[1] + radius)) + 0.04,
+    )  # fmt: skip
+    size = texture_size(rect, frame.sc)
+    ball = sample_rect(image, frame, rect, size)
+    x, y = _axes(rect, size)
+    open_up, open_lo = _line(upper, x[0]), _line(lower, x[0])
+    inset = min(0.12 * opening, 0.012)
+    inside = np.clip((y - open_up - inset) / 0.006, 0, 1) * np.clip((open_lo - inset * 0.5 - y) / 0.006, 0, 1)
+    r = np.hypot(x - iris[0], y - iris[1]) / radius
+    sclera = _without_iris(ball, inside, r, opening * size[1] / (rect[3] - rect[1]))
+    erase = (1 - smooth_step(1.12, 1.26, r)) * np.clip(inside * 1.2, 0, 1)
+    sclera = ball * (1 - erase[..., None]) + sclera * erase[..., None]
+
+    reach = 1.30 * radius
+    iris_rect = (float(iris[0]) - reach, float(iris[1]) - reach, float(iris[0]) + reach, float(iris[1]) + reach)
+    isize = texture_size(iris_rect, frame.sc, 192)
+    iris_rgb, iris_alpha = _iris_layer(image, sclera, rect, frame, iris_rect, isize, iris, radius, upper, lower, inset)
+
+    lid_height = float(np.clip(0.28 * opening, 0.012, 0.04))
+    lid = _lid_texture(image, frame, upper, lower, lid_height, opening)
+    lash_up, lash_down = 0.016, 0.030
+    lash = _lash_texture(image, frame, upper, lid_height)
+    room = (float(iris[0] - upper[0, 0]), float(upper[-1, 0] - iris[0]))
+    gaze = (float(np.clip(min(room) - 0.45 * radius, 0.3 * radius, 0.95 * radius)), float(min(0.55 * radius, 0.30 * opening)))
+    return EyeModel(
+        upper, lower, iris, radius, rect, iris_rect, lid_height, lash_up, lash_down, gaze,
+        {f"eye_{side}": rgba(sclera, np.ones(sclera.shape[:2])), f"iris_{side}": rgba(iris_rgb, iris_alpha),
+         f"lid_{side}": lid, f"lash_{side}": lash},
+    )  # fmt: skip
+
+
+def _axes(rect: Rect, size: tuple[int, int]) -> tuple[Doubles, Doubles]:
+    """Face coordinates of a texture's pixel centres."""
+    w, h = size
+    qx = rect[0] + (np.arange(w) + 0.5) / w * (rect[2] - rect[0])
+    qy = rect[1] + (np.arange(h) + 0.5) / h * (rect[3] - rect[1])
+    x, y = np.meshgrid(qx, qy)
+    return x, y
+
+
+def _line(line: Doubles, x: Doubles) -> Doubles:
+    """Height of a lid line at the given abscissas."""
+    return np.asarray(np.interp(x, line[:, 0], line[:, 1]))[None]
+
+
+def _without_iris(ball: Floats, inside: Doubles, r: Doubles, opening_px: float) -> Floats:
+    """The white of the eye continued under the iris, keeping the shade that the upper lid casts."""
+    known = (inside * smooth_step(1.15, 1.3, r)).astype(np.float32)
+    lum = luminance(ball)
+    seen = known > 0.5
+    if seen.sum() < 12:
+        whites = ball[(inside > 0.5)]
+        mean = np.percentile(whites.reshape(-1, 3), 85, axis=0) if whites.size else np.array([225.0, 220.0, 215.0])
+        return np.broadcast_to(np.asarray(mean, np.float32), ball.shape).copy()
+    known *= (lum > np.percentile(lum[seen], 25)).astype(np.float32)
+    out, weight = np.zeros_like(ball), np.zeros(ball.shape[:2], np.float32)
+    for sx, sy, importance in ((4.0, 1.5, 1.0), (10.0, 3.0, 1e-2), (30.0, 8.0, 1e-4), (80.0, 30.0, 1e-7)):
+        k = max(0.3, opening_px / 40)
+        w = cv2.GaussianBlur(known, (0, 0), sx * k, sigmaY=sy * k)
+        c = cv2.GaussianBlur(ball * known[..., None], (0, 0), sx * k, sigmaY=sy * k)
+        out += c * importance
+        weight += w * importance
+    return np.asarray(out / np.maximum(weight, 1e-9)[..., None], np.float32)
+
+
+def _iris_layer(
+    image: Bytes, sclera: Floats, rect: Rect, frame: FaceFrame, iris_rect: Rect, size: tuple[int, int], iris: Doubles, radius: float,
+    upper: Doubles, lower: Doubles, inset: float,
+) -> tuple[Floats, Floats]:  # fmt: skip
+    """Colour and alpha of the iris; the part hidden by the lids is mirrored from the part that shows."""
+    x, y = _axes(iris_rect, size)
+    patch = sample_rect(image, frame, iris_rect, size)
+    seen = (y > _line(upper, x[0]) + inset) & (y < _line(lower, x[0]) - inset * 0.5)
+    soft = cv2.GaussianBlur(seen.astype(np.float32), (0, 0), max(0.6, size[0] * 0.012))
+    soft = np.clip(soft * 2 - 1, 0, 1)[..., None]
+    flipped, seen_flipped = patch[::-1], soft[::-1]
+    r = np.hypot(x - iris[0], y - iris[1]) / radius
+    rings = np.clip((r * 24).astype(int), 0, 40)
+    shown = (soft[..., 0] > 0.9) & (r < 1.0)
+    by_ring = np.zeros((41, 3))
+    overall = np.median(patch[shown], axis=0) if shown.any() else np.array([60.0, 45.0, 40.0])
+    for k in range(41):
+        pick = shown & (rings == k)
+        by_ring[k] = np.median(patch[pick], axis=0) if pick.sum() > 3 else (by_ring[k - 1] if k and by_ring[k - 1].any() else overall)
+    guess = cv2.GaussianBlur(by_ring[rings].astype(np.float32), (0, 0), 1.0)
+    hidden = flipped * seen_flipped + guess * (1 - seen_flipped)
+    full = patch * soft + hidden * (0.80 + 0.20 * soft) * (1 - soft)
+    alpha = 1 - smooth_step(0.98, 1.16, r)
+    # The rim of the iris in the picture is a mixture with the white: take the white out, so that it can be mixed in elsewhere.
+    sx = (x - rect[0]) / (rect[2] - rect[0]) * sclera.shape[1] - 0.5
+    sy = (y - rect[1]) / (rect[3] - rect[1]) * sclera.shape[0] - 0.5
+    under = cv2.remap(sclera, sx.astype(np.float32), sy.astype(np.float32), cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    a = alpha[..., None]
+    rgb = np.where(a > 0.15, (full - under * (1 - a)) / np.maximum(a, 0.15), full)
+    return np.asarray(np.clip(rgb, 0, 255), np.float32), np.asarray(alpha, np.float32)
+
+
+def _lid_texture(image: Bytes, frame: FaceFrame, upper: Doubles, lower: Doubles, lid_height: float, opening: float) -> Bytes:
+    """Skin for the closed lid: the colours just above the lash line and below the eye, with a lid's round shading."""
+    w, h = 96, 48
+    u = np.linspace(0, 1, w)
+    index = np.linspace(0, len(upper) - 1, w)
+    up = np.stack([np.interp(index, np.arange(len(upper)), upper[:, c]) for c in range(2)], -1)
+    lo = np.stack([np.interp(index, np.arange(len(lower)), lower[:, c]) for c in range(2)], -1)
+
+    def skin(base: Doubles, offsets: list[float]) -> Floats:
+        rows = [sample_points(image, frame.to_px(base + [0, d])[None])[0] for d in offsets]
+        stack = np.stack(rows)
+        order = np.argsort(luminance(stack), axis=0)  # leave lashes and make-up out: the lighter half counts
+        light = np.take_along_axis(stack, order[len(rows) // 2 :, :, None], 0).mean(0)
+        return np.asarray(cv2.GaussianBlur(light[None], (0, 0), 5.0, sigmaY=0.1, borderType=cv2.BORDER_REPLICATE)[0], np.float32)
+
+    above = skin(up, [-lid_height * k for k in (1.1, 1.4, 1.8, 2.2, 2.7, 3.2)])
+    below = skin(lo, [lid_height * k for k in (0.8, 1.1, 1.5, 2.0)])
+    v = ((np.arange(h) + 0.5) / h)[:, None]
+    mixed = above[None] * (1 - 0.45 * v[..., None]) + below[None] * (0.45 * v[..., None])
+    shade = 1 - 0.10 * np.exp(-((v - 0.12) / 0.10) ** 2) + 0.025 * np.exp(-((v - 0.55) / 0.25) ** 2) - 0.16 * smooth_step(0.72, 1.0, v)
+    rgb = mixed * np.stack([shade**0.9, shade, shade**1.05], -1)
+    grain = float(np.clip(opening, 0, 0.2)) * 8
+    noise = cv2.GaussianBlur(np.random.default_rng(3).normal(0, 1, (h, w)).astype(np.float32), (0, 0), 0.9) * grain
+    ends = np.clip(np.minimum(u, 1 - u) * 9, 0, 1)[None]
+    alpha = smooth_step(0.0, 0.22, v) * ends * (1 - 0.0 * v)
+    return rgba(rgb + noise[..., None], alpha)
+
+
+def _lash_texture(image: Bytes, frame: FaceFrame, upper: Doubles, lid_height: float) -> Bytes:
+    """The lash line of the closed lid, as dark as the picture's own."""
+    w, h = 96, 24
+    u, v = np.linspace(0, 1, w)[None], ((np.arange(h) + 0.5) / h)[:, None]
+    along = np.stack([sample_points(image, frame.to_px(upper[1:-1] + [0, d])[None])[0] for d in np.linspace(-0.6, 0.4, 6) * lid_height])
+    dark = np.percentile(along.reshape(-1, 3), 12, axis=0)
+    skin = np.percentile(sample_points(image, frame.to_px(upper[1:-1] - [0, 2.5 * lid_height])[None])[0], 60, axis=0)
+    contrast = float(np.clip((luminance(skin) - luminance(dark)) / 90, 0.35, 1.0))
+    line = 0.016 / (0.016 + 0.030)  # where the lid edge lies in the strip
+    body = np.exp(-(((v - line - 0.04) / np.where(v < line, 0.10, 0.15)) ** 2))
+    rng = np.random.default_rng(5)
+    strands = np.clip(cv2.GaussianBlur(rng.normal(0, 1, (1, w)).astype(np.float32), (0, 0), 1.0) * 0.5 + 0.55, 0.1, 1.0)
+    hairs = strands * np.clip((v - line) / 0.1, 0, 1) * np.clip(1 - (v - line) / 0.60, 0, 1) ** 1.5 * 0.55
+    ends = np.sin(np.pi * np.clip(u, 0, 1)) ** 0.45
+    alpha = np.clip(0.85 * body + hairs, 0, 1) * ends * contrast
+    return rgba(np.broadcast_to(np.minimum(dark, 110.0), (h, w, 3)), alpha)

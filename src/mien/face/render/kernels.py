@@ -1,0 +1,298 @@
+"""Pixel loops of the software renderer: triangles, strip shaders, blending. All release the GIL.
+
+Compiled once per machine and kept on disk (`cache=True`). Coordinates are pixels with (0, 0) at the corner of the first pixel.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numba as nb
+import numpy as np
+
+_OPTIONS = {"cache": True, "fastmath": True, "nogil": True, "boundscheck": False, "error_model": "numpy"}
+F = np.float32
+
+
+@nb.njit(**_OPTIONS)
+def raster_map(dst, src, tri, map_x, map_y, x0, y0):  # type: ignore[no-untyped-def]
+    """Fills map_x, map_y (h, w) at pixels covered by triangles `tri` (t, 3) of `dst` (n, 2) with interpolated `src` (n, 2), both in OpenCV's
+    convention (pixel centres at whole numbers). The maps' corner lies at pixel (x0, y0)."""
+    h, w = map_x.shape
+    ox, oy = F(x0) + F(0.5), F(y0) + F(0.5)
+    for k in range(tri.shape[0]):
+        a, b, c = tri[k, 0], tri[k, 1], tri[k, 2]
+        ax, ay = dst[a, 0] - ox, dst[a, 1] - oy
+        bx, by = dst[b, 0] - ox, dst[b, 1] - oy
+        cx, cy = dst[c, 0] - ox, dst[c, 1] - oy
+        den = (by - cy) * (ax - cx) + (cx - bx) * (ay - cy)
+        if abs(den) < F(1e-6):
+            continue
+        i1, i2, i3, i4 = (by - cy) / den, (cx - bx) / den, (cy - ay) / den, (ax - cx) / den
+        sxa, sxb = src[a, 0] - src[c, 0], src[b, 0] - src[c, 0]
+        sya, syb = src[a, 1] - src[c, 1], src[b, 1] - src[c, 1]
+        gxx, gxy = i1 * sxa + i3 * sxb, i2 * sxa + i4 * sxb
+        gyx, gyy = i1 * sya + i3 * syb, i2 * sya + i4 * syb
+        sx0, sy0 = src[c, 0] - F(0.5), src[c, 1] - F(0.5)
+        y_lo = max(0, int(math.ceil(min(ay, by, cy) - F(0.01))))
+        y_hi = min(h - 1, int(math.floor(max(ay, by, cy) + F(0.01))))
+        for y in range(y_lo, y_hi + 1):
+            lo, hi = F(1e9), F(-1e9)
+            fy = F(y)
+            for e in range(3):
+                if e == 0:
+                    px, py, qx, qy = ax, ay, bx, by
+                elif e == 1:
+                    px, py, qx, qy = bx, by, cx, cy
+                else:
+                    px, py, qx, qy = cx, cy, ax, ay
+                if (py <= fy + F(0.01) and qy >= fy - F(0.01)) or (qy <= fy + F(0.01) and py >= fy - F(0.01)):
+                    if abs(qy - py) < F(1e-6):
+                        lo, hi = min(lo, px, qx), max(hi, px, qx)
+                    else:
+                        t = min(F(1.0), max(F(0.0), (fy - py) / (qy - py)))
+                        xx = px + t * (qx - px)
+                        lo, hi = min(lo, xx), max(hi, xx)
+            xl = max(0, int(math.ceil(lo - F(0.01))))
+            xh = min(w - 1, int(math.floor(hi + F(0.01))))
+            if xl > xh:
+                continue
+            vx = sx0 + gxx * (F(xl) - cx) + gxy * (fy - cy)
+            vy = sy0 + gyx * (F(xl) - cx) + gyy * (fy - cy)
+            for x in range(xl, xh + 1):
+                map_x[y, x] = vx
+                map_y[y, x] = vy
+                vx += gxx
+                vy += gyx
+
+
+@nb.njit(**_OPTIONS)
+def raster_attributes(dst, values, tri, out, cover, x0, y0):  # type: ignore[no-untyped-def]
+    """Like `raster_map` for any number of attributes: fills out (h, w, a) and cover (h, w) where triangles lie."""
+    h, w = cover.shape
+    n = values.shape[1]
+    ox, oy = F(x0) + F(0.5), F(y0) + F(0.5)
+    for k in range(tri.shape[0]):
+        a, b, c = tri[k, 0], tri[k, 1], tri[k, 2]
+        ax, ay = dst[a, 0] - ox, dst[a, 1] - oy
+        bx, by = dst[b, 0] - ox, dst[b, 1] - oy
+        cx, cy = dst[c, 0] - ox, dst[c, 1] - oy
+        den = (by - cy) * (ax - cx) + (cx - bx) * (ay - cy)
+        if abs(den) < F(1e-6):
+            continue
+        i1, i2, i3, i4 = (by - cy) / den, (cx - bx) / den, (cy - ay) / den, (ax - cx) / den
+        x_lo, x_hi = max(0, int(math.floor(min(ax, bx, cx)))), min(w - 1, int(math.ceil(max(ax, bx, cx))))
+        y_lo, y_hi = max(0, int(math.floor(min(ay, by, cy)))), min(h - 1, int(math.ceil(max(ay, by, cy))))
+        for y in range(y_lo, y_hi + 1):
+            for x in range(x_lo, x_hi + 1):
+                u = i1 * (F(x) - cx) + i2 * (F(y) - cy)
+                v = i3 * (F(x) - cx) + i4 * (F(y) - cy)
+                q = F(1) - u - v
+                if u >= F(-1e-3) and v >= F(-1e-3) and q >= F(-1e-3):
+                    cover[y, x] = 1
+                    for i in range(n):
+                        out[y, x, i] = u * values[a, i] + v * values[b, i] + q * values[c, i]
+
+
+@nb.njit(**_OPTIONS)
+def _sat(x):  # type: ignore[no-untyped-def]
+    return min(max(x, F(0)), F(1))
+
+
+@nb.njit(**_OPTIONS)
+def _ss(a, b, x):  # type: ignore[no-untyped-def]
+    t = min(max((x - a) / (b - a), F(0)), F(1))
+    return t * t * (F(3) - F(2) * t)
+
+
+@nb.njit(**_OPTIONS)
+def _region(atlas, r, sx, sy, out):  # type: ignore[no-untyped-def]
+    """Samples atlas region r = x0, y0, x1, y1 at (sx, sy) in 0…1 into out[0:4] (rgb 0…255, alpha 0…1); outside: alpha 0."""
+    w, h = F(r[2] - r[0]), F(r[3] - r[1])
+    tx = min(max(sx * w - F(0.5), F(0)), w - F(1.001))
+    ty = min(max(sy * h - F(0.5), F(0)), h - F(1.001))
+    ix, iy = int(tx), int(ty)
+    fx, fy = tx - F(ix), ty - F(iy)
+    ix += r[0]
+    iy += r[1]
+    for c in range(4):
+        top = F(atlas[iy, ix, c]) * (F(1) - fx) + F(atlas[iy, ix + 1, c]) * fx
+        low = F(atlas[iy + 1, ix, c]) * (F(1) - fx) + F(atlas[iy + 1, ix + 1, c]) * fx
+        out[c] = top * (F(1) - fy) + low * fy
+    out[3] *= F(1 / 255)
+    if sx < F(0) or sy < F(0) or sx > F(1) or sy > F(1):
+        out[3] = F(0)
+
+
+@nb.njit(**_OPTIONS)
+def _over(acc, y, x, r, g, b, a):  # type: ignore[no-untyped-def]
+    """Blends a colour (0…255) over the premultiplied layer `acc`."""
+    k = F(1) - a
+    acc[y, x, 0] = acc[y, x, 0] * k + r * a
+    acc[y, x, 1] = acc[y, x, 1] * k + g * a
+    acc[y, x, 2] = acc[y, x, 2] * k + b * a
+    acc[y, x, 3] = acc[y, x, 3] * k + a
+
+
+@nb.njit(**_OPTIONS)
+def shade_strip(acc, attr, cover, atlas, region, gain):  # type: ignore[no-untyped-def]
+    """Lid, lash and lip line: the region at (u, v). attr = u, v."""
+    s = np.empty(4, np.float32)
+    for y in range(cover.shape[0]):
+        for x in range(cover.shape[1]):
+            if cover[y, x]:
+                _region(atlas, region, attr[y, x, 0], attr[y, x, 1], s)
+                a = s[3] * gain
+                if a > F(0.002):
+                    _over(acc, y, x, s[0], s[1], s[2], a)
+
+
+@nb.njit(**_OPTIONS)
+def shade_eye(acc, attr, cover, atlas, region, rect, iris_region, iris_rect, gx, gy, feather):  # type: ignore[no-untyped-def]
+    """The eyeball seen between the lids. attr = q.x, q.y, u, du, dl."""
+    s, k = np.empty(4, np.float32), np.empty(4, np.float32)
+    for y in range(cover.shape[0]):
+        for x in range(cover.shape[1]):
+            if not cover[y, x]:
+                continue
+            qx, qy, du, dl = attr[y, x, 0], attr[y, x, 1], attr[y, x, 3], attr[y, x, 4]
+            a = _ss(-feather, F(0), min(du, dl)) * _ss(F(0), feather, du + dl)
+            if a <= F(0.002):
+                continue
+            _region(atlas, region, (qx - rect[0]) / (rect[2] - rect[0]), (qy - rect[1]) / (rect[3] - rect[1]), s)
+            px, py = qx - gx - iris_rect[0], qy - gy - iris_rect[1]
+            _region(atlas, iris_region, px / (iris_rect[2] - iris_rect[0]), py / (iris_rect[3] - iris_rect[1]), k)
+            m = k[3]
+            for c in range(3):
+                s[c] = s[c] * (F(1) - m) + k[c] * m
+            _over(acc, y, x, s[0], s[1], s[2], a)
+
+
+@nb.njit(**_OPTIONS)
+def shade_mouth(acc, attr, cover, atlas, upper, upper_rect, lower, lower_rect, tones, p):  # type: ignore[no-untyped-def]
+    """Inside of a photographed mouth. attr = q.x, q.y, u, du, dl; tones (3, 3) cavity, tongue, teeth in 0…255;
+    p = centre x, y, width, jaw x, y (face units, already times the channel), gap / width, round, tongue, feather."""
+    s = np.empty(4, np.float32)
+    one = F(1)
+    mw, g, rnd, tongue, feather = p[2], p[5], p[6], p[7], p[8]
+    for y in range(cover.shape[0]):
+        for x in range(cover.shape[1]):
+            if not cover[y, x]:
+                continue
+            du, dl = attr[y, x, 3], attr[y, x, 4]
+            a = _ss(-feather, F(0), min(du, dl)) * _ss(F(0), feather, du + dl)
+            if a <= F(0.002):
+                continue
+            px, py = (attr[y, x, 0] - p[0]) / mw, (attr[y, x, 1] - p[1]) / mw
+            jx, jy = px - p[3] / mw, py - p[4] / mw
+            v = du / max(du + dl, F(1e-4))
+            k = F(0.30) + F(0.70) * _ss(F(0.45), F(1.1), v)
+            r0, g0, b0 = tones[0, 0] * k, tones[0, 1] * k, tones[0, 2] * k
+            tx, ty = jx / F(0.30), (jy - F(0.14)) / F(0.23)
+            r = tx * tx + ty * ty
+            m = F(0.9) * _ss(one, F(0.55), r)
+            gx = jx / F(0.018)
+            k = (F(0.50) + F(0.38) * _sat(one - r)) * (one - F(0.14) * math.exp(-gx * gx))
+            r0 += (tones[1, 0] * k - r0) * m
+            g0 += (tones[1, 1] * k - g0) * m
+            b0 += (tones[1, 2] * k - b0) * m
+            _region(atlas, lower, (jx - lower_rect[0]) / (lower_rect[2] - lower_rect[0]), (jy - lower_rect[1]) / (lower_rect[3] - lower_rect[1]), s)
+            k = F(0.80) - F(0.62) * rnd
+            r0 += (s[0] * k - r0) * s[3]
+            g0 += (s[1] * k - g0) * s[3]
+            b0 += (s[2] * k - b0) * s[3]
+            if tongue > F(0.05):
+                low = py - jy + F(0.15)
+                tx, ty = px / F(0.185), (py - (low + (F(0.155) - low) * tongue)) / F(0.085)
+                r = tx * tx + ty * ty
+                m = _ss(one, F(0.72), r) * _ss(F(0.05), F(0.40), tongue)
+                k = F(0.66) + F(0.34) * _sat(one - r)
+                r0 += (tones[1, 0] * k - r0) * m
+                g0 += (tones[1, 1] * k - g0) * m
+                b0 += (tones[1, 2] * k - b0) * m
+            _region(atlas, upper, (px - upper_rect[0]) / (upper_rect[2] - upper_rect[0]), (py - upper_rect[1]) / (upper_rect[3] - upper_rect[1]), s)
+            k = one - F(0.85) * rnd
+            r0 += (s[0] * k - r0) * s[3]
+            g0 += (s[1] * k - g0) * s[3]
+            b0 += (s[2] * k - b0) * s[3]
+            sh = (F(0.52) + F(0.48) * _ss(F(0), F(0.11), du / mw)) * (F(0.80) + F(0.20) * _ss(F(0), F(0.05), dl / mw))
+            sh *= (one - F(0.62) * _ss(F(0.26), F(0.50), abs(px))) * (F(0.72) + F(0.28) * _ss(F(0), F(0.14), g))
+            _over(acc, y, x, r0 * sh ** F(0.8), g0 * sh, b0 * sh ** F(1.08), a)
+
+
+@nb.njit(**_OPTIONS)
+def shade_drawn_mouth(acc, attr, cover, tones, line, p):  # type: ignore[no-untyped-def]
+    """Mouth of an illustration. attr and tones as in `shade_mouth`; line = width, r, g, b (0…255); p as in `shade_mouth`."""
+    one = F(1)
+    mw, g, rnd, tongue, feather = p[2], p[5], p[6], p[7], p[8]
+    for y in range(cover.shape[0]):
+        for x in range(cover.shape[1]):
+            if not cover[y, x]:
+                continue
+            u, du, dl = attr[y, x, 2], attr[y, x, 3], attr[y, x, 4]
+            d, end = min(du, dl), min(u, one - u)
+            lw = line[0] * math.sqrt(_sat(end * F(9)))
+            a = _ss(-lw - feather, -lw, d) * _ss(F(0), F(0.02), end)
+            if a <= F(0.002):
+                continue
+            px, py = (attr[y, x, 0] - p[0]) / mw, (attr[y, x, 1] - p[1]) / mw
+            jx, jy = px - p[3] / mw, py - p[4] / mw
+            tx, ty = jx / F(0.34), (jy - F(0.24)) / (F(0.20) + F(0.05) * tongue)
+            m = _ss(F(1.04), F(0.96), tx * tx + ty * ty)
+            band = F(0.15) * mw * _ss(F(0.10), F(0.22), g) * (one - rnd)
+            t = _ss(band + F(0.012) * mw, band, du) if band >= F(1e-4) else F(0)
+            e = _ss(F(0), F(0.35) * line[0], d)
+            col = np.empty(3, np.float32)
+            for c in range(3):
+                z = tones[0, c] + (tones[1, c] - tones[0, c]) * m
+                z += (tones[2, c] - z) * t
+                col[c] = line[1 + c] + (z - line[1 + c]) * e
+            _over(acc, y, x, col[0], col[1], col[2], a)
+
+
+@nb.njit(**_OPTIONS)
+def blend_yuv(acc, x0, y0, plane_y, plane_u, plane_v):  # type: ignore[no-untyped-def]
+    """Puts the premultiplied RGB layer on the I420 planes (BT.601, limited range). x0 and y0 are even, as are the layer's sides."""
+    h, w = acc.shape[0], acc.shape[1]
+    for y in range(0, h, 2):
+        for x in range(0, w, 2):
+            any_a = F(0)
+            u = v = F(0)
+            for j in range(2):
+                for i in range(2):
+                    a = acc[y + j, x + i, 3]
+                    if a > F(0.002):
+                        any_a += a
+                        r, g, b = acc[y + j, x + i, 0], acc[y + j, x + i, 1], acc[y + j, x + i, 2]
+                        luma = F(0.256788) * r + F(0.504129) * g + F(0.097906) * b + F(16) * a
+                        old = F(plane_y[y0 + y + j, x0 + x + i])
+                        plane_y[y0 + y + j, x0 + x + i] = np.uint8(old * (F(1) - a) + luma + F(0.5))
+                        u += F(-0.148223) * r - F(0.290993) * g + F(0.439216) * b + F(128) * a
+                        v += F(0.439216) * r - F(0.367788) * g - F(0.071427) * b + F(128) * a
+            if any_a > F(0):
+                cy, cx = (y0 + y) // 2, (x0 + x) // 2
+                k = F(1) - any_a * F(0.25)
+                plane_u[cy, cx] = np.uint8(F(plane_u[cy, cx]) * k + u * F(0.25) + F(0.5))
+                plane_v[cy, cx] = np.uint8(F(plane_v[cy, cx]) * k + v * F(0.25) + F(0.5))
+
+
+@nb.njit(**_OPTIONS)
+def blend_rgb(acc, x0, y0, picture):  # type: ignore[no-untyped-def]
+    """Puts the premultiplied layer on an RGB picture."""
+    for y in range(acc.shape[0]):
+        for x in range(acc.shape[1]):
+            a = acc[y, x, 3]
+            if a > F(0.002):
+                for c in range(3):
+                    old = F(picture[y0 + y, x0 + x, c])
+                    picture[y0 + y, x0 + x, c] = np.uint8(min(old * (F(1) - a) + acc[y, x, c] + F(0.5), F(255)))
+
+
+@nb.njit(**_OPTIONS)
+def mix_plane(person, plate, matte, out):  # type: ignore[no-untyped-def]
+    """out = plate where matte is 0, person where it is 255; planes of one size, uint8."""
+    for y in range(out.shape[0]):
+        for x in range(out.shape[1]):
+            m = np.int32(matte[y, x])
+            p = np.int32(plate[y, x])
+            out[y, x] = np.uint8(p + ((np.int32(person[y, x]) - p) * m + 127) // 255)

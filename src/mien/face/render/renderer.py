@@ -1,0 +1,345 @@
+"""The software renderer: package + motion frame → picture, as I420 for the encoder or as RGB.
+
+Everything that moves is triangles, as in the WebGL renderer: a grid over the canvas and the face mesh become a map "output pixel → picture pixel",
+which OpenCV resamples; eyes and mouth are small shaded strips on top. Only the box that can move is touched.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from mien.face.atlas import pack_atlas
+from mien.face.format import EyeSpec, Package, Side
+from mien.face.motion.frame import MotionVector
+from mien.face.render import kernels
+from mien.face.render.pose import Pose, Transform, pose_of, smooth
+
+Bytes = NDArray[np.uint8]
+Floats = NDArray[np.float32]
+Ints = NDArray[np.int32]
+
+_ORDER: tuple[Side, Side] = ("r", "l")
+
+
+@dataclass(slots=True)
+class _Layer:
+    """The part of the output that strips may touch: premultiplied RGBA and scratch space for attributes."""
+
+    acc: Floats
+    attr: Floats
+    cover: Bytes
+
+
+class Renderer:
+    """Draws one digital human at one size. Not for use by two threads at once; different renderers may run in parallel.
+
+    `width` defaults to the canvas' proportions at `height`; both are rounded to even numbers.
+    """
+
+    def __init__(self, package: Package, width: int | None = None, height: int = 720) -> None:
+        canvas_w, canvas_h = package.size
+        height = max(64, height) // 2 * 2
+        width = max(64, round(height * canvas_w / canvas_h / 2) * 2 if width is None else width) // 2 * 2
+        self.width, self.height = width, height
+        self._package = package
+        self._kx, self._ky = width / canvas_w, height / canvas_h
+        scale = np.array([self._kx, self._ky], np.float32)
+        self._transform = Transform(package, (self._kx, self._ky))
+        self._names = tuple(package.keys)
+        self._keys = np.stack([package.keys[k].reshape(-1) for k in self._names])
+        self._rest = package.rest
+        self._source = (package.source * scale).astype(np.float32)
+        self._triangles = np.ascontiguousarray(package.triangles)
+        self._picture = _resize(package.picture, width, height)
+        self._yuv = np.asarray(cv2.cvtColor(self._picture, cv2.COLOR_RGB2YUV_I420))
+        self._atlas, self._regions = _shrink_atlas(package, min(self._kx, self._ky))
+        self._prepare_grid(scale)
+        self._prepare_layers()
+        self._frame = self._yuv.copy()
+        self._last: MotionVector | None = None
+
+    # --- set-up
+
+    def _prepare_grid(self, scale: Floats) -> None:
+        package = self._package
+        rows, cols = package.grid.shape[:2]
+        width, height = package.size
+        x = np.minimum(np.arange(cols) * package.grid_step, width)
+        y = np.minimum(np.arange(rows) * package.grid_step, height)
+        px = np.stack(np.meshgrid(x, y), -1).reshape(-1, 2).astype(np.float64)
+        frame = package.frame
+        d = (px - np.array(frame.o)) / frame.sc
+        self._grid_q = np.stack([d @ np.array(frame.ux), d @ np.array(frame.uy)], -1).astype(np.float32)
+        self._grid_w = package.grid.reshape(-1, 4)
+        self._grid_source = (px * scale).astype(np.float32)
+        moving = (np.abs(package.grid[..., 1:]) > 1e-4).any(-1)
+        cells = moving[:-1, :-1] | moving[1:, :-1] | moving[:-1, 1:] | moving[1:, 1:]
+        j, i = np.nonzero(cells)
+        a, b, c, e = j * cols + i, j * cols + i + 1, (j + 1) * cols + i, (j + 1) * cols + i + 1
+        self._grid_triangles = np.concatenate([np.stack([a, b, c], -1), np.stack([b, e, c], -1)]).astype(np.int32)
+        if len(j) == 0:
+            self._box = (0, 0, 2, 2)
+        else:
+            x0, x1 = x[i.min()] * self._kx, x[min(i.max() + 1, cols - 1)] * self._kx
+            y0, y1 = y[j.min()] * self._ky, y[min(j.max() + 1, rows - 1)] * self._ky
+            self._box = (
+                int(x0) // 2 * 2, int(y0) // 2 * 2,
+                min(self.width, -(-int(np.ceil(x1)) // 2) * 2), min(self.height, -(-int(np.ceil(y1)) // 2) * 2),
+            )  # fmt: skip
+
+    def _prepare_layers(self) -> None:
+        x0, y0, x1, y1 = self._box
+        h, w = y1 - y0, x1 - x0
+        self._map_x = np.broadcast_to(np.arange(x0, x1, dtype=np.float32), (h, w)).copy()
+        self._map_y = np.broadcast_to(np.arange(y0, y1, dtype=np.float32)[:, None], (h, w)).copy()
+        planes = self._split(self._yuv)
+        self._source_y = np.ascontiguousarray(planes[0])
+        self._source_uv = np.ascontiguousarray(np.dstack([planes[1], planes[2]]))
+        self._matte: Bytes | None = None
+        package = self._package
+        if package.plate is not None and package.matte is not None:
+            self._plate = _resize(package.plate, self.width, self.height)
+            self._matte = _resize(package.matte, self.width, self.height)
+            plate = self._split(np.asarray(cv2.cvtColor(self._plate, cv2.COLOR_RGB2YUV_I420)))
+            self._plate_planes = tuple(np.ascontiguousarray(p) for p in plate)
+
+    def _split(self, i420: Bytes) -> tuple[Bytes, Bytes, Bytes]:
+        """Views of the three planes of an I420 picture (h * 3 / 2, w)."""
+        h, w = self.height, self.width
+        flat = i420.reshape(-1)
+        size = h * w
+        return (
+            flat[:size].reshape(h, w),
+            flat[size : size + size // 4].reshape(h // 2, w // 2),
+            flat[size + size // 4 :].reshape(h // 2, w // 2),
+        )
+
+    # --- drawing
+
+    def frame(self, motion: MotionVector) -> Bytes:
+        """The picture as I420 (BT.601 limited range), uint8 (height * 3 / 2, width). The array is the caller's to keep."""
+        if self._last is None or not np.array_equal(motion, self._last):
+            self._draw_i420(motion)
+            self._last = np.array(motion, np.float32)
+        return self._frame.copy()
+
+    def rgb(self, motion: MotionVector) -> Bytes:
+        """The picture as RGB, uint8 (height, width, 3)."""
+        q, pose, dst = self._maps(motion)
+        x0, y0, x1, y1 = self._box
+        out = self._picture.copy()
+        person = cv2.remap(self._picture, self._map_x, self._map_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        if self._matte is not None:
+            matte = cv2.remap(self._matte, self._map_x, self._map_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+            a = matte.astype(np.float32)[..., None] / 255
+            person = (self._plate[y0:y1, x0:x1] * (1 - a) + person * a + 0.5).astype(np.uint8)
+        out[y0:y1, x0:x1] = person
+        for layer, corner in self._strips(q, pose, dst):
+            kernels.blend_rgb(layer, *corner, out)
+        return out
+
+    def _maps(self, motion: MotionVector) -> tuple[Floats, Pose, Floats]:
+        pose = pose_of(motion, self._names, self._package.limits)
+        q = self._rest + (pose.weights @ self._keys).reshape(-1, 2)
+        dst = self._transform.head(q, self._package.weights, pose)
+        grid = self._transform.head(self._grid_q, self._grid_w, pose)
+        x0, y0 = self._box[:2]
+        kernels.raster_map(grid, self._grid_source, self._grid_triangles, self._map_x, self._map_y, x0, y0)
+        kernels.raster_map(dst, self._source, self._triangles, self._map_x, self._map_y, x0, y0)
+        return q, pose, dst
+
+    def _draw_i420(self, motion: MotionVector) -> None:
+        q, pose, dst = self._maps(motion)
+        x0, y0, x1, y1 = self._box
+        plane_y, plane_u, plane_v = self._split(self._frame)
+        luma = cv2.remap(self._source_y, self._map_x, self._map_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        half = ((x1 - x0) // 2, (y1 - y0) // 2)
+        cx = cv2.resize(self._map_x, half, interpolation=cv2.INTER_AREA)
+        cy = cv2.resize(self._map_y, half, interpolation=cv2.INTER_AREA)
+        cx = cx * np.float32(0.5) - np.float32(0.25)
+        cy = cy * np.float32(0.5) - np.float32(0.25)
+        chroma = cv2.remap(self._source_uv, cx, cy, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        part = (slice(y0, y1), slice(x0, x1))
+        part_c = (slice(y0 // 2, y1 // 2), slice(x0 // 2, x1 // 2))
+        if self._matte is None:
+            plane_y[part] = luma
+            plane_u[part_c] = chroma[..., 0]
+            plane_v[part_c] = chroma[..., 1]
+        else:
+            matte = cv2.remap(self._matte, self._map_x, self._map_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+            matte_c = cv2.resize(matte, half, interpolation=cv2.INTER_AREA)
+            kernels.mix_plane(luma, self._plate_planes[0][part], matte, plane_y[part])
+            kernels.mix_plane(chroma[..., 0], self._plate_planes[1][part_c], matte_c, plane_u[part_c])
+            kernels.mix_plane(chroma[..., 1], self._plate_planes[2][part_c], matte_c, plane_v[part_c])
+        for layer, corner in self._strips(q, pose, dst):
+            kernels.blend_yuv(layer, *corner, plane_y, plane_u, plane_v)
+
+    # --- strips
+
+    def _strips(self, q: Floats, pose: Pose, dst: Floats) -> list[tuple[Floats, tuple[int, int]]]:
+        """Layers of eyes and mouth, premultiplied RGBA, with the output pixel of their corner (even)."""
+        out = []
+        for side in _ORDER:
+            out.append(self._eye(side, self._package.eyes[side], q, pose))
+        out.append(self._mouth(q, pose))
+        return [layer for layer in out if layer is not None]
+
+    def _chain(self, q: Floats, up: list[int], lo: list[int]) -> tuple[Floats, Floats]:
+        """Upper and lower line of a strip; where they cross, both are their mean."""
+        u, low = q[up].copy(), q[lo].copy()
+        crossed = low[:, 1] < u[:, 1]
+        if crossed.any():
+            mean = (u[crossed] + low[crossed]) / 2
+            u[crossed], low[crossed] = mean, mean
+        return u, low
+
+    def _place(self, rows: Floats, chain: list[list[int]], pose: Pose) -> Floats:
+        weights = self._package.weights[[i for part in chain for i in part]]
+        return self._transform.head(np.ascontiguousarray(rows, np.float32), weights, pose)
+
+    def _layer(self, points: list[Floats]) -> tuple[_Layer, tuple[int, int]] | None:
+        every = np.concatenate(points)
+        if not np.isfinite(every).all():
+            return None
+        low, high = every.min(0), every.max(0)
+        x0, y0 = max(0, int(low[0]) // 2 * 2), max(0, int(low[1]) // 2 * 2)
+        x1 = min(self.width, (int(np.ceil(high[0])) + 3) // 2 * 2)
+        y1 = min(self.height, (int(np.ceil(high[1])) + 3) // 2 * 2)
+        if x1 - x0 < 2 or y1 - y0 < 2:
+            return None
+        h, w = y1 - y0, x1 - x0
+        layer = _Layer(np.zeros((h, w, 4), np.float32), np.zeros((h, w, 5), np.float32), np.zeros((h, w), np.uint8))
+        return layer, (x0, y0)
+
+    def _raster(self, layer: _Layer, corner: tuple[int, int], points: Floats, values: Floats) -> None:
+        layer.cover[:] = 0
+        kernels.raster_attributes(points, values, _strip_triangles(len(points) // 2), layer.attr, layer.cover, *corner)
+
+    def _eye(self, side: Side, eye: EyeSpec, q: Floats, pose: Pose) -> tuple[Floats, tuple[int, int]] | None:
+        lid = pose.lid[side]
+        up, lo = self._chain(q, eye.up, eye.lo)
+        count = len(up)
+        rows, values = _window(up, lo, eye.feather)
+        window = self._place(rows, [eye.up, eye.lo], pose)
+        gain = smooth(0.02, 0.25, lid)
+        top = self._rest[eye.up] - np.array([0, eye.lid_height], np.float32)
+        strips: list[tuple[Floats, str]] = []
+        if gain > 0:
+            strips.append((self._place(np.concatenate([top, up]), [eye.up, eye.up], pose), f"lid_{side}"))
+            lash = np.concatenate([up - np.array([0, eye.lash_up], np.float32), up + np.array([0, eye.lash_down], np.float32)])
+            strips.append((self._place(lash, [eye.up, eye.up], pose), f"lash_{side}"))
+        made = self._layer([window, *(points for points, _ in strips)])
+        if made is None:
+            return None
+        layer, corner = made
+        if eye.rect is not None and eye.iris_rect is not None:
+            self._raster(layer, corner, window, values)
+            kernels.shade_eye(
+                layer.acc, layer.attr, layer.cover, self._atlas, self._regions[f"eye_{side}"], np.array(eye.rect, np.float32),
+                self._regions[f"iris_{side}"], np.array(eye.iris_rect, np.float32), np.float32(pose.gaze[0] * eye.gaze[0]),
+                np.float32(pose.gaze[1] * eye.gaze[1]), np.float32(eye.feather),
+            )  # fmt: skip
+        uv = _uv(count)
+        for points, name in strips:
+            self._raster(layer, corner, points, uv)
+            kernels.shade_strip(layer.acc, layer.attr, layer.cover, self._atlas, self._regions[name], np.float32(gain))
+        return layer.acc, corner
+
+    def _mouth(self, q: Floats, pose: Pose) -> tuple[Floats, tuple[int, int]] | None:
+        mouth = self._package.mouth
+        up, lo = self._chain(q, mouth.up, mouth.lo)
+        gap = float((lo[:, 1] - up[:, 1]).max())
+        drawn = mouth.style == "drawn"
+        reach = mouth.feather + (mouth.line.width if drawn else 0.0)
+        rows, values = _window(up, lo, reach)
+        window = self._place(rows, [mouth.up, mouth.lo], pose)
+        line = None
+        line_gain = 0.0
+        if mouth.lip_line is not None:
+            line_gain = 1 - smooth(0.15, 1.0, gap / (2.5 * mouth.feather))
+            if line_gain > 0:
+                middle = (up + lo) / 2
+                above, below = (np.array([0, v], np.float32) for v in mouth.lip_line)
+                line = self._place(np.concatenate([middle - above, middle + below]), [mouth.up, mouth.lo], pose)
+        made = self._layer([window, *([line] if line is not None else [])])
+        if made is None:
+            return None
+        layer, corner = made
+        tones = np.array([mouth.tones.cavity, mouth.tones.tongue, mouth.tones.teeth], np.float32) * 255
+        numbers = np.array(
+            [*mouth.centre, mouth.width, mouth.jaw[0] * pose.jaw, mouth.jaw[1] * pose.jaw, gap / mouth.width,
+             smooth(0.30, 0.75, pose.pucker), pose.tongue, mouth.feather], np.float32,
+        )  # fmt: skip
+        if drawn:
+            self._raster(layer, corner, window, values)
+            pen = np.array([mouth.line.width, *(255 * c for c in mouth.line.colour)], np.float32)
+            kernels.shade_drawn_mouth(layer.acc, layer.attr, layer.cover, tones, pen, numbers)
+        elif gap > 0:
+            self._raster(layer, corner, window, values)
+            kernels.shade_mouth(
+                layer.acc, layer.attr, layer.cover, self._atlas, self._regions["upper"], np.array(mouth.upper_rect, np.float32),
+                self._regions["lower"], np.array(mouth.lower_rect, np.float32), tones, numbers,
+            )  # fmt: skip
+        if line is not None:
+            self._raster(layer, corner, line, _uv(len(up)))
+            kernels.shade_strip(layer.acc, layer.attr, layer.cover, self._atlas, self._regions["lip_line"], np.float32(line_gain))
+        return layer.acc, corner
+
+
+def _window(up: Floats, lo: Floats, reach: float) -> tuple[Floats, Floats]:
+    """Points and attributes (q.x, q.y, u, du, dl) of a strip between two lines, widened by `reach`."""
+    count = len(up)
+    step = np.array([0, reach], np.float32)
+    rows = np.concatenate([up - step, lo + step])
+    gap = lo[:, 1] - up[:, 1]
+    e = np.full(count, reach, np.float32)
+    u = np.linspace(0, 1, count, dtype=np.float32)
+    values = np.column_stack(
+        [rows, np.concatenate([u, u]), np.concatenate([-e, gap + e]), np.concatenate([gap + e, -e])]
+    ).astype(np.float32)
+    return rows, values
+
+
+def _uv(count: int) -> Floats:
+    u = np.linspace(0, 1, count, dtype=np.float32)
+    values = np.zeros((2 * count, 5), np.float32)
+    values[:, 0] = np.concatenate([u, u])
+    values[count:, 1] = 1
+    return values
+
+
+def _strip_triangles(count: int) -> Ints:
+    i = np.arange(count - 1)
+    return np.concatenate(
+        [np.stack([i, i + 1, count + i], -1), np.stack([i + 1, count + i + 1, count + i], -1)]
+    ).astype(np.int32)
+
+
+def _resize(pixels: Bytes, width: int, height: int) -> Bytes:
+    if pixels.shape[1] == width and pixels.shape[0] == height:
+        return np.ascontiguousarray(pixels)
+    way = cv2.INTER_AREA if width < pixels.shape[1] else cv2.INTER_CUBIC
+    return np.asarray(cv2.resize(pixels, (width, height), interpolation=way), np.uint8)
+
+
+def _shrink_atlas(package: Package, scale: float) -> tuple[Bytes, dict[str, Ints]]:
+    """The atlas for a smaller output: each texture reduced by area, so that it does not shimmer."""
+    if scale > 0.75:
+        return np.ascontiguousarray(package.atlas), {k: np.array(v, np.int32) for k, v in package.regions.items()}
+    small = {}
+    for name, (x0, y0, x1, y1) in package.regions.items():
+        texture = package.atlas[y0:y1, x0:x1]
+        size = (max(4, round((x1 - x0) * scale)), max(4, round((y1 - y0) * scale)))
+        alpha = texture[..., 3:].astype(np.float32) / 255
+        # Premultiplied while averaging, or colours under transparent pixels would bleed in.
+        both = cv2.resize(np.dstack([texture[..., :3] * alpha, alpha]), size, interpolation=cv2.INTER_AREA)
+        plain = cv2.resize(texture[..., :3], size, interpolation=cv2.INTER_AREA).astype(np.float32)
+        a = both[..., 3:]
+        rgb = np.where(a > 1e-3, both[..., :3] / np.maximum(a, 1e-3), plain)
+        small[name] = np.dstack([rgb, a * 255]).clip(0, 255).round().astype(np.uint8)
+    atlas, regions = pack_atlas(small)
+    return atlas, {k: np.array(v, np.int32) for k, v in regions.items()}

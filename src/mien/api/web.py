@@ -35,7 +35,8 @@ _TYPES: Final = {
 
 _NOT_BUILT: Final = """<!doctype html><meta charset="utf-8"><title>Mien</title>
 <p>Mien is running, but its web page has not been built. Run <code>make setup</code>, or
-<code>npm install &amp;&amp; npm run build</code> in <code>web/</code>, then reload this page. The control API works without it.
+<code>npm install &amp;&amp; npm run build</code> in <code>web/</code>, then reload this page.
+The control API works without it.
 <p lang="zh">Mien 正在运行，但网页尚未构建。请运行 <code>make setup</code>，或在 <code>web/</code> 中运行
 <code>npm install &amp;&amp; npm run build</code>，然后刷新本页。控制接口不受影响。"""
 

@@ -76,6 +76,6 @@ def _position(cursor: str) -> int:
         position = int.from_bytes(base64.b64decode(cursor, altchars=b"-_", validate=True))
     except (binascii.Error, ValueError):
         position = -1
-    if not 0 <= position < 2**63:
+    if not 0 <= position < 2**63 or _cursor(position) != cursor:
         raise invalid("Cursor", "the Cursor of an earlier answer, or nothing")
     return position

@@ -28,18 +28,18 @@ describe("RtpClock", () => {
   });
 
   it("follows a jump at once", () => {
-    let source: RtpSource = { rtpTimestamp: 0, timestamp: 0 };
-    const clock = new RtpClock(() => source, RATE, 0);
+    const sources: RtpSource[] = [{ rtpTimestamp: 0, timestamp: 0 }];
+    const clock = new RtpClock(() => sources.at(-1), RATE, 0);
     clock.now(0);
-    source = { rtpTimestamp: 48_000, timestamp: 1500 };
+    sources.push({ rtpTimestamp: 48_000, timestamp: 1500 });
     expect(clock.now(1500)).toBe(48_000);
   });
 
   it("says nothing while nothing plays", () => {
-    let source: RtpSource | undefined;
-    const clock = new RtpClock(() => source, RATE, 0);
+    const sources: RtpSource[] = [];
+    const clock = new RtpClock(() => sources.at(-1), RATE, 0);
     expect(clock.now(10)).toBeUndefined();
-    source = { rtpTimestamp: 5, timestamp: 10 };
+    sources.push({ rtpTimestamp: 5, timestamp: 10 });
     expect(clock.now(10)).toBe(5);
     expect(clock.now(5000)).toBeUndefined();
   });

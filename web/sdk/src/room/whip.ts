@@ -18,7 +18,7 @@ export interface Resource {
  */
 export async function negotiate(pc: RTCPeerConnection, endpoint: string, session: string): Promise<Resource> {
   const late: RTCIceCandidate[] = [];
-  let resource: string | undefined;
+  let resource = "";
   const authorization = `Bearer ${session}`;
   let offered = false;
   pc.onicecandidate = ({ candidate }) => {
@@ -43,7 +43,7 @@ export async function negotiate(pc: RTCPeerConnection, endpoint: string, session
   if (response.status !== 201) throw await refusal(response);
   const sdp = await response.text();
   const location = response.headers.get("location");
-  resource = location ? new URL(location, response.url).href : undefined;
+  resource = location ? new URL(location, response.url).href : "";
   const end = async () => {
     pc.onicecandidate = null;
     if (!resource) return;

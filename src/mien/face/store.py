@@ -1,0 +1,232 @@
+"""The digital humans of this server: one zip per id in a folder, and the default ones that are made from Mien's own pictures on first use."""
+
+from __future__ import annotations
+
+import json
+import re
+import threading
+import uuid
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Literal
+
+import cv2
+import structlog
+
+from mien.errors import UserError
+from mien.face.create.build import PackageInfo, Progress, create_package
+from mien.face.create.canvas import CanvasSize
+from mien.face.format import Package, encode_image, read_package
+
+log = structlog.get_logger(__name__)
+
+DEFAULTS_DIR = Path(__file__).with_name("defaults")
+TRIAL_ALIASES = ("c4b56d5c-db98-4d91-86d4-5a97b507da97", "63c3aa64-1d80-4b04-a0be-1c65614eb7eb")
+"""Public trial ids of the compatible API; the first means the first default digital human, the second the second."""
+
+_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
+_FORMAT = 2
+"""Raised when packages made by an earlier build of Mien should be made again from the default pictures."""
+
+
+class UnknownAvatar(UserError):
+    """There is no digital human with this id."""
+
+
+@dataclass(frozen=True, slots=True)
+class DefaultHuman:
+    """A digital human that comes with Mien. `voice` is the gender of the voice that suits it."""
+
+    id: str
+    name: str
+    picture: Path
+    voice: Literal["female", "male"]
+
+
+@dataclass(frozen=True, slots=True)
+class AvatarEntry:
+    """What a list of digital humans shows. `made`: whether its package exists already (defaults are made on first use)."""
+
+    id: str
+    name: str
+    path: Path
+    default: bool
+    made: bool
+
+
+@cache
+def default_humans() -> tuple[DefaultHuman, ...]:
+    """The digital humans that come with Mien, in order."""
+    index = DEFAULTS_DIR / "defaults.json"
+    if not index.is_file():
+        return ()
+    raw = json.loads(index.read_text("utf-8"))
+    entries = raw["defaults"] if isinstance(raw, dict) else raw
+    found = []
+    for entry in entries:
+        gender = entry.get("voice_gender") or entry.get("gender") or entry.get("voice") or "female"
+        picture = DEFAULTS_DIR / (entry.get("picture") or f"{entry['id']}.png")
+        found.append(DefaultHuman(entry["id"], entry["name"], picture, "male" if gender == "male" else "female"))
+    return tuple(found)
+
+
+class PackageStore:
+    """Packages below `root`, one `<id>.zip` each. Safe to use from several threads.
+
+    `models_dir` is where the face networks lie (the settings' own by default); it is needed only to make packages.
+    """
+
+    def __init__(self, root: Path, *, models_dir: Path | None = None) -> None:
+        self.root = root
+        self._models_dir = models_dir
+        self._lock = threading.Lock()
+        self._opened: dict[Path, tuple[int, Package]] = {}
+
+    def resolve(self, avatar_id: str) -> str:
+        """The id behind an alias, or the id itself."""
+        defaults = default_humans()
+        if avatar_id in TRIAL_ALIASES and defaults and not self._path(avatar_id).exists():
+            return defaults[min(TRIAL_ALIASES.index(avatar_id), len(defaults) - 1)].id
+        return avatar_id
+
+    def __contains__(self, avatar_id: object) -> bool:
+        if not isinstance(avatar_id, str) or not _ID.fullmatch(avatar_id):
+            return False
+        wanted = self.resolve(avatar_id)
+        return self._path(wanted).is_file() or any(d.id == wanted for d in default_humans())
+
+    def list(self) -> list[AvatarEntry]:
+        """All digital humans: the defaults first, then the own ones by id."""
+        defaults = default_humans()
+        entries = []
+        for d in defaults:
+            path = self._default_path(d)
+            entries.append(AvatarEntry(d.id, d.name, path, default=True, made=path.is_file()))
+        known = {d.id for d in defaults}
+        for path in sorted(self.root.glob("*.zip")):
+            if path.stem not in known and _ID.fullmatch(path.stem):
+                entries.append(AvatarEntry(path.stem, self._name(path), path, default=False, made=True))
+        return entries
+
+    def path(self, avatar_id: str) -> Path:
+        """The zip of an id or alias, made now if it is a default one not used before (under 3 s). Raises UnknownAvatar."""
+        wanted = self._checked(self.resolve(avatar_id))
+        own = self._path(wanted)
+        if own.is_file():
+            return own
+        for default in default_humans():
+            if default.id == wanted:
+                return self._make_default(default)
+        raise UnknownAvatar(f"There is no digital human {avatar_id!r}. `mien avatar list` shows those there are.")
+
+    def get(self, avatar_id: str) -> Package:
+        """The opened package; opened once and kept. Raises UnknownAvatar, PackageError."""
+        path = self.path(avatar_id)
+        stamp = path.stat().st_mtime_ns
+        with self._lock:
+            known = self._opened.get(path)
+        if known is not None and known[0] == stamp:
+            return known[1]
+        package = read_package(path)
+        with self._lock:
+            self._opened[path] = (stamp, package)
+        return package
+
+    def voice_of(self, avatar_id: str) -> Literal["female", "male"] | None:
+        """The voice that suits a default digital human, None for others."""
+        wanted = self.resolve(avatar_id)
+        return next((d.voice for d in default_humans() if d.id == wanted), None)
+
+    def create(
+        self,
+        picture: bytes | Path,
+        *,
+        name: str = "",
+        style: Literal["auto", "photo", "illustration"] = "auto",
+        size: CanvasSize = "portrait",
+        avatar_id: str | None = None,
+        progress: Progress | None = None,
+    ) -> tuple[str, PackageInfo]:
+        """Makes a digital human from a picture and keeps it; returns its id. Raises PictureError."""
+        new_id = self._checked(avatar_id or str(uuid.uuid4()))
+        info = create_package(
+            picture,
+            self._path(new_id),
+            name=name,
+            style=style,
+            size=size,
+            models_dir=self._models_dir,
+            progress=progress,
+        )
+        return new_id, info
+
+    def add(self, data: bytes, *, avatar_id: str | None = None) -> str:
+        """Keeps a package made elsewhere, after checking it; returns its id. Raises PackageError."""
+        read_package(data)
+        new_id = self._checked(avatar_id or str(uuid.uuid4()))
+        path = self._path(new_id)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        partial = path.with_name(path.name + ".part")
+        partial.write_bytes(data)
+        partial.replace(path)
+        return new_id
+
+    def delete(self, avatar_id: str) -> None:
+        """Removes an own digital human. Raises UnknownAvatar; a default one cannot be removed."""
+        path = self._path(self._checked(avatar_id))
+        if not path.is_file():
+            if avatar_id in self:
+                raise UnknownAvatar(f"{avatar_id} comes with Mien and cannot be deleted.")
+            raise UnknownAvatar(f"There is no digital human {avatar_id!r}.")
+        path.unlink()
+        with self._lock:
+            self._opened.pop(path, None)
+
+    def preview(self, avatar_id: str, height: int = 480) -> bytes:
+        """A JPEG of the digital human at rest, `height` pixels high."""
+        package = self.get(avatar_id)
+        width = max(2, round(height * package.size[0] / package.size[1]))
+        small = cv2.resize(package.picture, (width, height), interpolation=cv2.INTER_AREA)
+        return encode_image(small, "JPEG", quality=88)
+
+    # --- inside
+
+    def _checked(self, avatar_id: str) -> str:
+        if not _ID.fullmatch(avatar_id):
+            raise UnknownAvatar(f"{avatar_id[:80]!r} is not a valid id: letters, digits, - and _, at most 64.")
+        return avatar_id
+
+    def _path(self, avatar_id: str) -> Path:
+        return self.root / f"{avatar_id}.zip"
+
+    def _default_path(self, default: DefaultHuman) -> Path:
+        stamp = default.picture.stat().st_size if default.picture.is_file() else 0
+        return self.root / "default" / f"{default.id}-{_FORMAT}-{stamp:x}.zip"
+
+    def _make_default(self, default: DefaultHuman) -> Path:
+        path = self._default_path(default)
+        with self._lock:  # two calls at once make it once
+            if not path.is_file():
+                info = create_package(default.picture, path, name=default.name, models_dir=self._models_dir)
+                log.info("default digital human made", id=default.id, seconds=round(info.seconds, 2), style=info.style)
+        return path
+
+    def _name(self, path: Path) -> str:
+        try:
+            return read_name(path)
+        except (OSError, ValueError, KeyError):
+            return ""
+
+
+def read_name(path: Path) -> str:
+    """The name in a package without opening all of it."""
+    import zipfile
+
+    try:
+        with zipfile.ZipFile(path) as archive, archive.open("meta.json") as stream:
+            raw = json.loads(stream.read(4 << 20))
+    except (zipfile.BadZipFile, KeyError, ValueError) as error:
+        raise ValueError(str(error)) from error
+    name = raw.get("name", "") if isinstance(raw, dict) else ""
+    return str(name)[:200]

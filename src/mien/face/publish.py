@@ -1,9 +1,9 @@
 """The face in a room: encodes what the stage plays, once however many people watch, and hands it to the peer.
 
 Voice is encoded and sent where it arrives, on the loop: 0.2 ms every 20 ms, never late and never dropped. What the
-video track carries depends on the stream: the motion frames themselves, inside a tiny H.264 picture and on the data channel
-(`mobile`), or the drawn picture (`web`). Pictures are drawn and encoded in threads, one being drawn while the one
-before is encoded; when that does not keep up, motion frames are skipped before they are drawn.
+video track carries depends on the stream: the motion frames themselves, inside a tiny H.264 picture and on the data
+channel (`mobile`), or the drawn picture (`web`). Pictures are drawn and encoded in threads, one being drawn while the
+one before is encoded; when that does not keep up, motion frames are skipped before they are drawn.
 
 Voice and video carry time stamps of the same clock. Video leaves later than the voice it belongs to, by the time it
 takes to draw; players line the two up by their stamps.
@@ -52,7 +52,7 @@ class Renderer(Protocol):
     def height(self) -> int: ...
 
     def frame(self, motion: MotionVector) -> NDArray[np.uint8]:
-        """The picture as I420, shape (height * 3 / 2, width); it may be a buffer that the next call overwrites."""
+        """The picture as I420 (BT.601), shape (height * 3 / 2, width), not touched again by the renderer."""
 
 
 @dataclass(slots=True)
@@ -80,6 +80,9 @@ class MotionResampler:
         if self._fps == FPS:
             return [(frame, pts)]
         before, since = self._last or (frame, pts - 1)
+        if pts - since > 4 * MEDIA_RATE // FPS:
+            # Nobody watched, or the clock skipped: there is nothing to interpolate over.
+            before, since = frame, pts - 1
         self._last = (frame, pts)
         if not since < self._stamp(self._next) <= pts:
             self._next = since * self._fps // MEDIA_RATE + 1
@@ -233,7 +236,7 @@ class _Pictures:
         while True:
             motion, pts, due = await self._waiting.get()
             began = loop.time()
-            picture = await loop.run_in_executor(self._executor, self._render, motion)
+            picture = await loop.run_in_executor(self._executor, self._renderer.frame, motion)
             self.stats.render_ms = _mean(self.stats.render_ms, (loop.time() - began) * 1000)
             await self._drawn.put((picture, pts, due))
 
@@ -250,10 +253,6 @@ class _Pictures:
             self.stats.sent += 1
             self.stats.encode_ms = _mean(self.stats.encode_ms, (loop.time() - began) * 1000)
             self.stats.behind_ms = _mean(self.stats.behind_ms, (loop.time() - due) * 1000)
-
-    def _render(self, motion: MotionVector) -> NDArray[np.uint8]:
-        # Copied because the renderer draws the next picture while this one is being encoded.
-        return self._renderer.frame(motion).copy()
 
 
 def _video_pts(pts: int) -> int:

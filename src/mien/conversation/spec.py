@@ -133,9 +133,9 @@ class InstanceSpec:
     agent_name: str
     rtc: RtcSpec
     user_id: str = ""
-    llm: LlmSpec = LlmSpec()
-    tts: TtsSpec = TtsSpec()
-    asr: AsrSpec = AsrSpec()
+    llm: LlmSpec = field(default_factory=LlmSpec)
+    tts: TtsSpec = field(default_factory=TtsSpec)
+    asr: AsrSpec = field(default_factory=AsrSpec)
     vad: VadSpec = VadSpec()
     history: HistorySpec = HistorySpec()
     callbacks: CallbackSpec = CallbackSpec()

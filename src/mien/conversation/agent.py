@@ -1,0 +1,331 @@
+"""The agent inside LiveKit's session: where our text pipeline, memory window and measurements meet its engines."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Sequence
+from copy import deepcopy
+from dataclasses import replace
+from typing import Any, Protocol, TypeVar
+
+from livekit import rtc
+from livekit.agents import (
+    Agent,
+    APIConnectOptions,
+    APIError,
+    FlushSentinel,
+    ModelSettings,
+    StopResponse,
+    llm,
+    stt,
+    tts,
+)
+
+from mien.conversation.errors import Part
+from mien.conversation.history import request_context, to_messages
+from mien.conversation.parts import Engines
+from mien.conversation.spec import InstanceSpec, Message
+from mien.conversation.text import Clause, ClauseReader, MetaExtractor, units
+from mien.conversation.utterance import CURRENT, Utterance
+from mien.speech.phones import SpokenText, attach, attached
+from mien.speech.spec import LlmSpec, TtsSpec
+
+LLM_SILENCE_S = 15.0
+"""A model that sends nothing for this long is given up."""
+MAX_SPOKEN_UNITS = 60
+"""Clauses that are ready together are spoken as one clip up to this length: fewer seams in the melody."""
+LLM_OPTIONS = APIConnectOptions(max_retry=1, retry_interval=0.3, timeout=10.0)
+TTS_OPTIONS = APIConnectOptions(max_retry=1, retry_interval=0.3, timeout=8.0)
+LEGACY_TTS_KEYS = ("emotion", "emotion_scale")
+
+T = TypeVar("T")
+
+
+class Host(Protocol):
+    """What the agent tells the dialogue it belongs to."""
+
+    def heard(self, event: stt.SpeechEvent) -> bool:
+        """A recognition event; False when the session must not see it."""
+
+    def recogniser_failed(self, error: BaseException) -> None: ...
+    def turn_completed(self, message: llm.ChatMessage) -> bool:
+        """The user's turn is over; False when it gets no answer."""
+
+    def model_said(self, utterance: Utterance, sentences: list[str]) -> None: ...
+    def failed(self, utterance: Utterance, part: Part, error: BaseException) -> None: ...
+    def show(self, utterance: Utterance, clause: Clause) -> None:
+        """`clause` is told now (only where nothing is spoken)."""
+
+
+class ConversationAgent(Agent):
+    """Speaks for one instance. `host` hears of everything that happens."""
+
+    def __init__(
+        self,
+        spec: InstanceSpec,
+        host: Host,
+        engines: Engines,
+        *,
+        recogniser: stt.STT[Any] | None,
+        model: llm.LLM[Any] | None,
+        voice: tts.TTS[Any],
+        messages: Sequence[llm.ChatMessage],
+    ) -> None:
+        super().__init__(
+            instructions="", stt=recogniser, llm=model, tts=voice, chat_ctx=llm.ChatContext(list(messages))
+        )
+        self._spec = spec
+        self._host = host
+        self._engines = engines
+        self._voice = voice
+        self._llm_spec: LlmSpec = spec.llm
+        self._tts_spec: TtsSpec = spec.tts
+        self._special_voices: dict[str, tts.TTS[Any]] = {}
+
+    # Engines
+
+    @property
+    def tts_spec(self) -> TtsSpec:
+        return self._tts_spec
+
+    def use_model(self, spec: LlmSpec, model: llm.LLM[Any]) -> None:
+        """Asks another model from the next turn on."""
+        self._llm_spec = spec
+        self.update_options(llm=model)
+
+    def use_voice(self, spec: TtsSpec, voice: tts.TTS[Any]) -> None:
+        """Speaks with another voice from the next clause on."""
+        self._tts_spec, self._voice = spec, voice
+        self._special_voices.clear()
+        self.update_options(tts=voice)
+
+    # Memory
+
+    def memory(self) -> list[Message]:
+        return to_messages(self._chat_ctx)
+
+    def remember(self, messages: Sequence[llm.ChatMessage]) -> None:
+        """Appends to memory, without a subtitle or an answer."""
+        self._chat_ctx.items.extend(messages)
+
+    def forget(self, items: Sequence[llm.ChatItem] | None = None) -> None:
+        """Drops `items`, or everything."""
+        gone = None if items is None else {item.id for item in items}
+        self._chat_ctx.items[:] = [item for item in self._chat_ctx.items if gone is not None and item.id not in gone]
+
+    # LiveKit's nodes
+
+    async def stt_node(
+        self, audio: AsyncIterable[rtc.AudioFrame], model_settings: ModelSettings
+    ) -> AsyncGenerator[stt.SpeechEvent, None]:
+        try:
+            async for event in Agent.default.stt_node(self, audio, model_settings):
+                if self._host.heard(event):
+                    yield event
+        except APIError as error:
+            self._host.recogniser_failed(error)
+            raise
+        except Exception as error:
+            # Only an APIError makes the session open the recogniser again.
+            self._host.recogniser_failed(error)
+            raise APIError(str(error) or type(error).__name__) from error
+
+    async def on_user_turn_completed(self, turn_ctx: llm.ChatContext, new_message: llm.ChatMessage) -> None:
+        if not self._host.turn_completed(new_message):
+            raise StopResponse
+
+    async def llm_node(
+        self, chat_ctx: llm.ChatContext, tools: list[llm.Tool], model_settings: ModelSettings
+    ) -> AsyncGenerator[llm.ChatChunk | str | FlushSentinel, None]:
+        utterance = CURRENT.get()
+        model = self.llm
+        assert isinstance(model, llm.LLM)
+        loop = asyncio.get_running_loop()
+        prompt = utterance.round.system_prompt
+        request = request_context(
+            chat_ctx,
+            system_prompt=self._llm_spec.system_prompt if prompt is None else prompt,
+            window_size=self._spec.history.window_size,
+        )
+        timings = utterance.timings
+        timings.llm_request_at = timings.llm_request_at or loop.time()
+        try:
+            async with model.chat(
+                chat_ctx=request, tools=tools, tool_choice=model_settings.tool_choice, conn_options=LLM_OPTIONS
+            ) as stream:
+                async for chunk in _impatient(aiter(stream), LLM_SILENCE_S):
+                    text = chunk.delta.content if chunk.delta else None
+                    if text:
+                        timings = utterance.timings
+                        timings.llm_first_token_at = timings.llm_first_token_at or loop.time()
+                        timings.llm_tokens += 1
+                        self._host.model_said(utterance, utterance.sentences.push(text))
+                    yield chunk
+            utterance.timings.llm_done_at = loop.time()
+            self._host.model_said(utterance, utterance.sentences.finish())
+        except Exception as error:
+            self._host.failed(utterance, Part.LLM, error)
+            raise
+
+    async def tts_node(
+        self, text: AsyncIterable[str], model_settings: ModelSettings
+    ) -> AsyncGenerator[rtc.AudioFrame, None]:
+        utterance = CURRENT.get()
+        loop = asyncio.get_running_loop()
+        line = ClauseLine()
+        reader = asyncio.create_task(self._read_clauses(text, line), name="conversation.clauses")
+        try:
+            async for clause, last in line.clips():
+                timings = utterance.timings
+                timings.first_clause_at = timings.first_clause_at or loop.time()
+                if not clause.speech:
+                    utterance.silent.append(clause)
+                    continue
+                async for frame in self._speak(utterance, clause, last=last):
+                    timings = utterance.timings
+                    timings.tts_first_audio_at = timings.tts_first_audio_at or loop.time()
+                    yield frame
+            await reader
+            utterance.complete = True
+        except Exception as error:
+            self._host.failed(utterance, Part.TTS, error)
+            raise
+        finally:
+            reader.cancel()
+
+    async def transcription_node(
+        self, text: AsyncIterable[Any], model_settings: ModelSettings
+    ) -> AsyncGenerator[str, None]:
+        extractor = MetaExtractor(self._spec.advanced.meta_info)
+        reader = self._clause_reader() if self._spec.advanced.disable_tts else None
+        utterance = CURRENT.get()
+        async for piece in text:
+            if reader is not None:
+                for clause in reader.push(str(piece)):
+                    self._host.show(utterance, clause)
+            for part in extractor.push(str(piece)):
+                if isinstance(part, str):
+                    yield part
+        if reader is not None:
+            for clause in reader.finish():
+                self._host.show(utterance, clause)
+        for part in extractor.finish():
+            if isinstance(part, str):
+                yield part
+
+    # The voice
+
+    def _clause_reader(self) -> ClauseReader:
+        return ClauseReader(
+            meta=self._spec.advanced.meta_info,
+            filters=self._spec.tts.filter_text,
+            terminator=self._spec.tts.terminator_text,
+            removed=self._spec.tts.character_filter,
+        )
+
+    async def _read_clauses(self, text: AsyncIterable[str], line: ClauseLine) -> None:
+        reader = self._clause_reader()
+        try:
+            async for piece in text:
+                line.put(reader.push(piece))
+            line.put(reader.finish())
+        finally:
+            line.close()
+
+    async def _speak(self, utterance: Utterance, clause: Clause, *, last: bool) -> AsyncGenerator[rtc.AudioFrame, None]:
+        first = True
+        async with self._voice_for(clause.meta).synthesize(clause.speech, conn_options=TTS_OPTIONS) as stream:
+            async for audio in stream:
+                frame = audio.frame
+                if first:
+                    spoken = attached(frame)
+                    if spoken is None:
+                        spoken = SpokenText(clause.speech, "")
+                        attach(frame, spoken)
+                    utterance.clips.append((spoken, clause))
+                    utterance.complete = utterance.complete or last
+                    first = False
+                yield frame
+        if first:
+            utterance.silent.append(clause)
+
+    def _voice_for(self, meta: dict[str, Any]) -> tts.TTS[Any]:
+        """The voice, with the metadata's wishes written into its vendor's request (TTSParamPaths)."""
+        paths = self._spec.advanced.tts_param_paths or {key: key for key in LEGACY_TTS_KEYS if key in meta}
+        wishes = {path: meta[key] for key, path in paths.items() if key in meta}
+        if not wishes or not self._tts_spec.vendor:
+            return self._voice
+        key = repr(sorted(wishes.items()))
+        if key not in self._special_voices:
+            params = deepcopy(self._tts_spec.params)
+            for path, value in wishes.items():
+                *folders, name = path.split(".")
+                place = params
+                for folder in folders:
+                    inner = place.get(folder)
+                    if not isinstance(inner, dict):
+                        inner = place[folder] = {}
+                    place = inner
+                place[name] = value
+            if len(self._special_voices) >= 16:
+                self._special_voices.clear()
+            self._special_voices[key] = self._engines.tts(replace(self._tts_spec, params=params))
+        return self._special_voices[key]
+
+
+class ClauseLine:
+    """Clauses on their way to the voice. The first leaves alone and at once; after it, what is ready of a sentence
+    leaves together, because fewer seams sound better."""
+
+    def __init__(self) -> None:
+        self._clauses: deque[Clause] = deque()
+        self._closed = False
+        self._changed = asyncio.Event()
+
+    def put(self, clauses: Sequence[Clause]) -> None:
+        self._clauses.extend(clauses)
+        self._changed.set()
+
+    def close(self) -> None:
+        """No more clauses will come."""
+        self._closed = True
+        self._changed.set()
+
+    async def clips(self) -> AsyncIterator[tuple[Clause, bool]]:
+        """What to synthesise next, and whether it is known to be the last."""
+        first = True
+        while True:
+            while not self._clauses:
+                if self._closed:
+                    return
+                self._changed.clear()
+                await self._changed.wait()
+            clause = self._clauses.popleft()
+            while not first and self._clauses and self._fits(clause, self._clauses[0]):
+                clause = _joined(clause, self._clauses.popleft())
+            first = first and not clause.speech
+            yield clause, self._closed and not self._clauses
+
+    @staticmethod
+    def _fits(clause: Clause, follower: Clause) -> bool:
+        return not (clause.ends_sentence or follower.meta) and units(clause.speech) < MAX_SPOKEN_UNITS
+
+
+def _joined(clause: Clause, follower: Clause) -> Clause:
+    gap = " " if clause.speech[-1:].isascii() and follower.speech[:1].isascii() else ""
+    speech = f"{clause.speech}{gap}{follower.speech}".strip()
+    return Clause(clause.display + follower.display, speech, clause.meta, follower.ends_sentence)
+
+
+async def _impatient(stream: AsyncIterator[T], silence_s: float) -> AsyncIterator[T]:
+    """Yields from `stream`; raises TimeoutError when it says nothing for `silence_s`."""
+    while True:
+        try:
+            async with asyncio.timeout(silence_s):
+                item = await anext(stream)
+        except StopAsyncIteration:
+            return
+        except TimeoutError:
+            raise TimeoutError(f"nothing came for {silence_s:g} s") from None
+        yield item

@@ -1,0 +1,294 @@
+"""One live agent instance: joins its room, converses, and leaves when it is told to or nobody is there."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any
+
+import structlog
+
+from mien.conversation.control import Controller
+from mien.conversation.dialogue import Dialogue
+from mien.conversation.errors import ExceptionCode
+from mien.conversation.events import Reporter
+from mien.conversation.history import from_messages
+from mien.conversation.parts import Engines, Media
+from mien.conversation.port import (
+    CallbackSink,
+    ConversationError,
+    NotWalkieTalkieError,
+    OutdatedSequenceError,
+    ShuttingDownError,
+    StreamTakenError,
+    TtsDisabledError,
+    UserNotPublishingError,
+)
+from mien.conversation.rounds import Origin, Round
+from mien.conversation.spec import InstanceSpec, Message, Priority, SamePriority, Status
+from mien.rtc.port import AgentPeer, DuplicateStreamError, PeerEvents, RoomMessage, RoomService, RtcError
+from mien.speech.spec import AsrSpec, LlmSpec, TtsSpec
+
+DELETED = 0
+"""`Code` of AgentInstanceDeleted when the business backend asked for it."""
+
+log = structlog.get_logger(__name__)
+
+
+class LiveInstance:
+    """A running agent (`mien.conversation.port.Instance`). `on_end` is awaited when it ends by itself."""
+
+    def __init__(
+        self,
+        spec: InstanceSpec,
+        media: Media,
+        engines: Engines,
+        callbacks: CallbackSink,
+        *,
+        on_end: Callable[[LiveInstance, int], Awaitable[None]],
+    ) -> None:
+        self._spec = spec
+        self._media = media
+        self._engines = engines
+        self._report = Reporter(spec, callbacks)
+        self._on_end = on_end
+        self._peer: AgentPeer | None = None
+        self._dialogue: Dialogue | None = None
+        self._control = Controller(self, self._report)
+        self._absent: asyncio.TimerHandle | None = None
+        self._ending: asyncio.Task[None] | None = None
+        self._shutting_down = False
+        self._closed = False
+        self._sequence: int | None = None
+
+    # Life
+
+    async def open(self, rooms: RoomService) -> None:
+        """Joins the room, publishes and begins to converse. Raises StreamTakenError, ConversationError."""
+        spec = self._spec
+        events = PeerEvents(
+            keyframe_wanted=self._media.keyframe_wanted,
+            bitrate=self._media.bitrate,
+            message=self._on_message,
+            user_joined=self._on_user_joined,
+            user_left=self._on_user_left,
+            kicked=self._on_kicked,
+        )
+        try:
+            self._peer = peer = await rooms.join(
+                spec.app_id,
+                spec.rtc.room_id,
+                user_id=spec.rtc.agent_user_id,
+                stream_id=spec.rtc.agent_stream_id,
+                video=self._media.video,
+                package_url=self._media.package_url,
+                extra_info=spec.rtc.stream_extra_info,
+                events=events,
+            )
+        except DuplicateStreamError as error:
+            raise StreamTakenError(str(error)) from error
+        except RtcError as error:
+            raise ConversationError(str(error)) from error
+        self._report.open(peer.send_message)
+        self._dialogue = Dialogue(spec, self._report, self._engines, self._media, peer.listen)
+        await self._media.start(peer)
+        await self._dialogue.start()
+        self._watch_user()
+        self._report.created()
+
+    async def close(self, code: int | None = DELETED, message: str = "") -> None:
+        """Leaves the room and frees everything. `code` None: it never was created, so nothing is reported."""
+        if self._closed:
+            return
+        self._closed = True
+        self._stop_absence()
+        await self._control.aclose()
+        if code:
+            self._report.exception(code, message)
+        if self._dialogue is not None:
+            await self._dialogue.aclose()
+        await self._media.aclose()
+        await self._report.close()
+        if self._peer is not None:
+            await self._peer.leave()
+        if code is not None and self._dialogue is not None:
+            self._report.deleted(code, self._dialogue.averages)
+
+    def refuse_requests(self) -> None:
+        """From now on every request fails with ShuttingDownError."""
+        self._shutting_down = True
+
+    async def finish_speaking(self, timeout_s: float) -> None:
+        """Graceful shutdown: takes no more requests and waits until it is silent, or for `timeout_s`."""
+        self.refuse_requests()
+        try:
+            async with asyncio.timeout(timeout_s):
+                await self._live.quiet()
+        except TimeoutError:
+            log.info("graceful shutdown cut short", instance=self._spec.instance_id, after_s=timeout_s)
+
+    # mien.conversation.port.Instance
+
+    @property
+    def spec(self) -> InstanceSpec:
+        return self._spec
+
+    @property
+    def status(self) -> Status:
+        return self._live.status
+
+    @property
+    def timings(self) -> list[dict[str, Any]]:
+        """What the stages of the last rounds took, in ms, oldest first."""
+        return [timings.milliseconds() for timings in self._live.timings]
+
+    async def say(
+        self,
+        text: str,
+        *,
+        add_history: bool = True,
+        priority: Priority = Priority.MEDIUM,
+        same_priority: SamePriority = SamePriority.CLEAR_AND_INTERRUPT,
+    ) -> int:
+        self._check()
+        if self._spec.advanced.disable_tts:
+            raise TtsDisabledError("AdvancedConfig.DisableTTS is set, so this instance cannot speak a text")
+        round_ = self._live.new_round(Origin.SAY)
+        round_.text, round_.add_answer, round_.priority = text, add_history, priority
+        return self._propose(round_, same_priority)
+
+    async def ask(
+        self,
+        text: str,
+        *,
+        system_prompt: str | None = None,
+        add_question: bool = False,
+        add_answer: bool = True,
+        priority: Priority = Priority.MEDIUM,
+        same_priority: SamePriority = SamePriority.CLEAR_AND_INTERRUPT,
+    ) -> int:
+        self._check()
+        if self._spec.live:
+            raise ConversationError("a live digital human has no language model; send text with SendAgentInstanceTTS")
+        round_ = self._live.new_round(Origin.ASK)
+        round_.text, round_.system_prompt, round_.priority = text, system_prompt, priority
+        round_.add_question, round_.add_answer = add_question, add_answer
+        return self._propose(round_, same_priority)
+
+    async def interrupt(self) -> int:
+        self._check()
+        return self._live.interrupt()
+
+    async def update(
+        self,
+        *,
+        llm: LlmSpec | None = None,
+        tts: TtsSpec | None = None,
+        asr: AsrSpec | None = None,
+        user_stream_id: str | None = None,
+    ) -> None:
+        self._check()
+        dialogue = self._live
+        if llm is not None and not self._spec.live:
+            dialogue.agent.use_model(llm, self._engines.llm(llm, agent_info=dialogue.agent_info))
+        if tts is not None:
+            dialogue.agent.use_voice(tts, self._engines.tts(tts))
+        if asr is not None and not self._spec.live:
+            dialogue.agent.update_options(stt=self._engines.stt(asr))
+        if user_stream_id:
+            await dialogue.voice.listen_to(user_stream_id)
+
+    async def start_listening(self, user_id: str | None = None, sequence: int | None = None) -> int:
+        self._check_walkie_talkie()
+        peer, stream = self._peer, self._live.voice.stream_id
+        if peer is None or all(info.stream_id != stream for info in peer.streams()):
+            raise UserNotPublishingError(f"nobody publishes the stream {stream!r} yet; publish the microphone first")
+        if sequence is not None and self._sequence is not None and sequence <= self._sequence:
+            raise OutdatedSequenceError(f"Sequence {sequence} is not newer than {self._sequence}")
+        self._sequence = sequence if sequence is not None else self._sequence
+        return self._live.press()
+
+    async def stop_listening(self, user_id: str | None = None, sequence: int | None = None) -> int:
+        self._check_walkie_talkie()
+        # Clients disagree on whether a stop carries the number of its start or the next one.
+        if sequence is not None and self._sequence is not None and sequence < self._sequence:
+            raise OutdatedSequenceError(f"Sequence {sequence} is older than {self._sequence}")
+        self._sequence = sequence if sequence is not None else self._sequence
+        return self._live.release()
+
+    def messages(self) -> Sequence[Message]:
+        return self._live.agent.memory()
+
+    def add_messages(self, messages: Sequence[Message]) -> None:
+        self._check()
+        self._live.agent.remember(from_messages(messages))
+
+    def reset_messages(self) -> None:
+        self._check()
+        self._live.agent.forget()
+
+    # Helpers
+
+    @property
+    def _live(self) -> Dialogue:
+        if self._dialogue is None:
+            raise ConversationError("the instance is not ready yet")
+        return self._dialogue
+
+    def _propose(self, round_: Round, same_priority: SamePriority) -> int:
+        if self._spec.live:
+            self._watch_user()
+        return self._live.propose(round_, same_priority)
+
+    def _check(self) -> None:
+        if self._shutting_down or self._closed:
+            raise ShuttingDownError("the instance is being shut down and takes no more requests")
+
+    def _check_walkie_talkie(self) -> None:
+        self._check()
+        if not self._spec.advanced.walkie_talkie:
+            raise NotWalkieTalkieError("the instance listens all the time; set AdvancedConfig.CommunicationMode to 2")
+
+    # The room
+
+    def _on_message(self, message: RoomMessage) -> None:
+        if not self._closed:
+            self._control.receive(message)
+
+    def _on_user_joined(self, user_id: str) -> None:
+        if user_id == self._spec.user_id and not self._spec.live:
+            self._stop_absence()
+
+    def _on_user_left(self, user_id: str) -> None:
+        if user_id == self._spec.user_id and not self._spec.live:
+            self._watch_user()
+
+    def _on_kicked(self, reason: str) -> None:
+        self._end(ExceptionCode.KICKED, f"the agent was removed from the room: {reason}")
+
+    def _watch_user(self) -> None:
+        """Waits for the user, or for the next text of a live instance, at most MaxIdleTime."""
+        self._stop_absence()
+        present = self._peer is not None and self._spec.user_id in self._peer.users()
+        if self._closed or (present and not self._spec.live):
+            return
+        idle = self._spec.advanced.max_idle_s
+        what = (
+            "nothing was sent to speak" if self._spec.live else f"the user {self._spec.user_id!r} was not in the room"
+        )
+        self._absent = asyncio.get_running_loop().call_later(
+            idle, self._end, ExceptionCode.USER_ABSENT, f"{what} for {idle} s"
+        )
+
+    def _stop_absence(self) -> None:
+        if self._absent is not None:
+            self._absent.cancel()
+            self._absent = None
+
+    def _end(self, code: ExceptionCode, message: str) -> None:
+        if self._ending is None and not self._closed:
+            self._ending = asyncio.create_task(self._end_by_itself(code, message), name="conversation.end")
+
+    async def _end_by_itself(self, code: ExceptionCode, message: str) -> None:
+        await self.close(int(code), message)
+        await self._on_end(self, int(code))

@@ -1,0 +1,145 @@
+"""Creates, finds and ends instances."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import structlog
+
+from mien.conversation.capacity import Capacity
+from mien.conversation.instance import DELETED, LiveInstance
+from mien.conversation.parts import Engines, Faces
+from mien.conversation.port import CallbackSink, InstanceLimitError, InstanceNotFoundError, TtsDisabledError
+from mien.conversation.spec import InstanceSpec
+from mien.rtc.port import RoomService, VideoKind
+from mien.settings import Settings
+
+log = structlog.get_logger(__name__)
+
+
+class Manager:
+    """`mien.conversation.port.InstanceManager`. `close` it before the room service."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        rooms: RoomService,
+        engines: Engines,
+        faces: Faces,
+        callbacks: CallbackSink,
+        *,
+        capacity: Capacity | None = None,
+    ) -> None:
+        self._settings = settings
+        self._rooms = rooms
+        self._engines = engines
+        self._faces = faces
+        self._callbacks = callbacks
+        self._capacity = capacity or Capacity(settings)
+        self._specs: dict[str, InstanceSpec] = {}
+        self._instances: dict[str, LiveInstance] = {}
+        self._ending: set[asyncio.Task[None]] = set()
+        self._closed = False
+
+    async def create(self, spec: InstanceSpec) -> LiveInstance:
+        """Joins the room and starts publishing; `AgentInstanceCreated` follows.
+
+        Raises InstanceLimitError, NoCapacityError, UnknownDigitalHumanError, StreamTakenError, TtsDisabledError.
+        """
+        if spec.digital_human is not None and spec.advanced.disable_tts:
+            raise TtsDisabledError("a digital human speaks: leave DisableTTS out, or create a voice agent")
+        self._check_limit(spec)
+        self._capacity.start()
+        self._capacity.admit(_video(spec), [_video(running) for running in self._specs.values()])
+        # Taken before anything is awaited: ten requests at once must not pass the same check.
+        self._specs[spec.instance_id] = spec
+        instance: LiveInstance | None = None
+        try:
+            media = await self._faces.open(spec.digital_human)
+            instance = LiveInstance(spec, media, self._engines, self._callbacks, on_end=self._ended)
+            self._instances[spec.instance_id] = instance
+            await instance.open(self._rooms)
+        except BaseException:
+            self._forget(spec.instance_id)
+            if instance is not None:
+                await asyncio.shield(instance.close(None))
+            raise
+        log.info("instance created", instance=spec.instance_id, room=spec.rtc.room_id, video=str(media.video))
+        return instance
+
+    def get(self, app_id: int, instance_id: str) -> LiveInstance:
+        """Raises InstanceNotFoundError."""
+        instance = self._instances.get(instance_id)
+        if instance is None or instance.spec.app_id != app_id:
+            raise InstanceNotFoundError(f"no running instance has the id {instance_id!r}; it may have ended")
+        return instance
+
+    async def delete(self, app_id: int, instance_id: str, *, graceful: bool = False, timeout_s: float = 30.0) -> None:
+        """Ends the instance; with `graceful` it first finishes speaking, and this returns at once."""
+        instance = self.get(app_id, instance_id)
+        if not graceful:
+            await self._end(instance)
+            return
+        instance.refuse_requests()
+        task = asyncio.create_task(self._end_gracefully(instance, timeout_s), name="conversation.shutdown")
+        self._ending.add(task)
+        task.add_done_callback(self._ending.discard)
+
+    def timings(self, instance_id: str) -> list[dict[str, Any]]:
+        """What the stages of an instance's last rounds took, in ms, oldest first. Raises InstanceNotFoundError."""
+        instance = self._instances.get(instance_id)
+        if instance is None:
+            raise InstanceNotFoundError(f"no running instance has the id {instance_id!r}")
+        return instance.timings
+
+    @property
+    def running(self) -> list[LiveInstance]:
+        """Every instance there is."""
+        return list(self._instances.values())
+
+    async def close(self) -> None:
+        """Ends every instance."""
+        tasks = list(self._ending)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        for result in await asyncio.gather(*map(self._end, self.running), return_exceptions=True):
+            if isinstance(result, BaseException):
+                log.error("an instance did not end cleanly", error=str(result))
+        await self._capacity.aclose()
+
+    def _check_limit(self, spec: InstanceSpec) -> None:
+        face = spec.digital_human is not None
+        limit = self._settings.max_digital_human_instances if face else self._settings.max_voice_instances
+        count = sum(
+            running.app_id == spec.app_id and (running.digital_human is not None) == face
+            for running in self._specs.values()
+        )
+        if count >= limit:
+            kind = "digital human" if face else "voice"
+            raise InstanceLimitError(
+                f"{count} {kind} instances run already and this app may have {limit}: end one first"
+            )
+
+    async def _end(self, instance: LiveInstance) -> None:
+        try:
+            await instance.close(DELETED)
+        finally:
+            self._forget(instance.spec.instance_id)
+
+    async def _end_gracefully(self, instance: LiveInstance, timeout_s: float) -> None:
+        await instance.finish_speaking(timeout_s)
+        await self._end(instance)
+
+    async def _ended(self, instance: LiveInstance, code: int) -> None:
+        log.info("instance ended", instance=instance.spec.instance_id, code=code)
+        self._forget(instance.spec.instance_id)
+
+    def _forget(self, instance_id: str) -> None:
+        self._specs.pop(instance_id, None)
+        self._instances.pop(instance_id, None)
+
+
+def _video(spec: InstanceSpec) -> VideoKind:
+    return spec.digital_human.config_id if spec.digital_human is not None else VideoKind.NONE

@@ -1,0 +1,67 @@
+"""What a conversation is assembled from: engines, a face, transport. The composition root hands them in."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from livekit.agents import llm, stt, tts, vad
+from livekit.agents.voice import io
+
+from mien.conversation.spec import DigitalHumanSpec
+from mien.rtc.port import AgentPeer, VideoKind
+from mien.speech.phones import SpokenText
+from mien.speech.spec import AsrSpec, LlmSpec, TtsSpec
+
+
+class Media(Protocol):
+    """The voice and the face of one instance, on one clock.
+
+    `output` plays what it is given at the rate it asks for. `clear_buffer` silences it within a frame and reports
+    how far playback really was, with the text heard until there as `synchronized_transcript`.
+    """
+
+    @property
+    def output(self) -> io.AudioOutput: ...
+    @property
+    def video(self) -> VideoKind: ...
+    @property
+    def package_url(self) -> str:
+        """Where clients fetch the face package; "" without a face."""
+
+    @property
+    def drive_s(self) -> float | None:
+        """Seconds from the latest speech's first audio to the motion frame that shows it; None until measured."""
+
+    def on_clause_started(self, callback: Callable[[SpokenText], None]) -> None:
+        """`callback` is called when a clip that carried a `SpokenText` begins to be heard."""
+
+    def set_status(self, name: str) -> None:
+        """Posture: "idle", "listening", "thinking" or "speaking"."""
+
+    def keyframe_wanted(self) -> None: ...
+    def bitrate(self, bits_per_second: int) -> None: ...
+
+    async def start(self, peer: AgentPeer) -> None:
+        """Begins to publish through `peer`."""
+
+    async def aclose(self) -> None: ...
+
+
+class Faces(Protocol):
+    """Makes the media of instances."""
+
+    async def open(self, digital_human: DigitalHumanSpec | None) -> Media:
+        """Loads what the instance needs; without a digital human only a voice.
+
+        Raises `mien.conversation.port.UnknownDigitalHumanError`.
+        """
+
+
+class Engines(Protocol):
+    """Makes speech engines from their specs. Engines of different instances share models, not state."""
+
+    def stt(self, spec: AsrSpec) -> stt.STT[Any]: ...
+    def tts(self, spec: TtsSpec) -> tts.TTS[Any]: ...
+    def llm(self, spec: LlmSpec, *, agent_info: Callable[[], dict[str, Any]] | None = None) -> llm.LLM[Any]: ...
+    def vad(self, *, min_speech_s: float, min_silence_s: float, threshold: float) -> vad.VAD: ...

@@ -1,0 +1,118 @@
+"""The digital humans of this server, and the media (voice and face on one clock) of each instance.
+
+Part of the composition: joins `face/` (packages, renderer) to what conversation and HTTP layer ask for.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import zlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from mien.conversation.media import StagedMedia
+from mien.conversation.port import UnknownDigitalHumanError
+from mien.conversation.spec import DigitalHumanSpec
+from mien.face.motion.frame import rest
+from mien.face.package import Package, PackageStore, default_humans
+from mien.face.render import Renderer
+from mien.rtc.port import VideoKind
+from mien.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class DigitalHuman:
+    """A digital human without its package. `name` by language, "en" and "zh"; `voices` likewise, may be empty."""
+
+    id: str
+    name: Mapping[str, str]
+    voices: Mapping[str, str]
+
+
+class FaceLibrary:
+    """The digital humans of this server, found by id or alias; the default ones are made on first use."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._packages = PackageStore(settings.avatars_dir, models_dir=settings.models_dir)
+        self._hashes: dict[Path, tuple[int, str]] = {}
+        self.ready = False
+
+    async def warm(self) -> None:
+        """Makes the default digital humans if they are not there yet, and compiles what draws them."""
+        await asyncio.get_running_loop().run_in_executor(None, self._make_defaults)
+        self.ready = True
+
+    def _make_defaults(self) -> None:
+        for number, human in enumerate(default_humans()):
+            package = self._packages.get(human.id)
+            if number == 0:
+                Renderer(package, height=256).frame(rest())
+
+    def get(self, digital_human_id: str) -> DigitalHuman | None:
+        if digital_human_id not in self._packages:
+            return None
+        real_id = self._packages.resolve(digital_human_id)
+        return next((human for human in self.list() if human.id == real_id), None)
+
+    def list(self) -> Sequence[DigitalHuman]:
+        defaults = {human.id: human for human in default_humans()}
+        return [
+            DigitalHuman(entry.id, defaults[entry.id].names, defaults[entry.id].voices)
+            if entry.id in defaults
+            else DigitalHuman(entry.id, {"en": entry.name or entry.id, "zh": entry.name or entry.id}, {})
+            for entry in self._packages.list()
+        ]
+
+    def path(self, digital_human_id: str) -> Path:
+        return self._packages.path(digital_human_id)
+
+    def preview(self, digital_human_id: str) -> bytes:
+        return self._packages.preview(digital_human_id)
+
+    def package_url(self, digital_human_id: str) -> str:
+        return f"/avatars/{digital_human_id}/{self._content_hash(self._packages.path(digital_human_id))}.zip"
+
+    def _content_hash(self, path: Path) -> str:
+        changed = path.stat().st_mtime_ns
+        known = self._hashes.get(path)
+        if known is None or known[0] != changed:
+            known = self._hashes[path] = (changed, hashlib.sha256(path.read_bytes()).hexdigest())
+        return known[1]
+
+    def open(self, digital_human_id: str) -> Package:
+        return self._packages.get(digital_human_id)
+
+
+class Faces:
+    """Makes the media of instances; see `conversation.parts.Faces`."""
+
+    def __init__(self, settings: Settings, library: FaceLibrary) -> None:
+        self._settings = settings
+        self._library = library
+
+    async def open(self, digital_human: DigitalHumanSpec | None) -> StagedMedia:
+        """Loads the face. Raises UnknownDigitalHumanError."""
+        if digital_human is None:
+            return StagedMedia(VideoKind.NONE)
+        known = self._library.get(digital_human.digital_human_id)
+        if known is None:
+            raise UnknownDigitalHumanError(
+                f"There is no digital human {digital_human.digital_human_id}; `mien avatar list` shows those there are"
+            )
+        loop = asyncio.get_running_loop()
+        renderer = None
+        if digital_human.config_id is VideoKind.PICTURE:
+            renderer = await loop.run_in_executor(None, self._make_renderer, known.id)
+        return StagedMedia(
+            digital_human.config_id,
+            package_url=await loop.run_in_executor(None, self._library.package_url, known.id),
+            renderer=renderer,
+            fps=self._settings.video_fps,
+            max_bitrate=self._settings.video_bitrate,
+            seed=zlib.crc32(known.id.encode()),
+        )
+
+    def _make_renderer(self, digital_human_id: str) -> Renderer:
+        return Renderer(self._library.open(digital_human_id), height=self._settings.video_height)

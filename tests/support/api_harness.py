@@ -131,9 +131,7 @@ async def running_api(folder: Path, **settings: Any) -> AsyncIterator[Api]:
         store=opened,
         instances=manager,
         digital_humans=humans,
-        issue_token=lambda app_id, user_id, secret, payload: token04.issue(
-            app_id, user_id, secret, now=NOW, payload=payload
-        ),
+        issue_token=token04.issue,
         wall=lambda: NOW,
     )
     app = FastAPI(openapi_url=None)

@@ -109,7 +109,7 @@ def run(scenario: Callable[[CallbackService], Any], receiver: Receiver, outbox: 
 
     async def main() -> None:
         clock = asyncio.get_running_loop().time
-        service = CallbackService(OneApp(), outbox or MemoryOutbox(), transport=receiver, wall=clock)
+        service = CallbackService(outbox or MemoryOutbox(), OneApp(), transport=receiver, wall=clock)
         await service.start()
         await scenario(service)
         await service.close()
@@ -277,14 +277,14 @@ def test_a_restart_goes_on_with_the_retries_that_remain() -> None:
 
     async def main() -> None:
         clock = asyncio.get_running_loop().time
-        first = CallbackService(OneApp(), outbox, transport=down, wall=clock)
+        first = CallbackService(outbox, OneApp(), transport=down, wall=clock)
         await first.start()
         first.emit(event(1))
         first.emit(event(2))
         await asyncio.sleep(7)
         await first.close(grace_s=0.1)
         assert [row.attempts for row in outbox.rows.values()] == [3, 0]
-        second = CallbackService(OneApp(), outbox, transport=up, wall=clock)
+        second = CallbackService(outbox, OneApp(), transport=up, wall=clock)
         await second.start()
         await asyncio.sleep(20)
         await second.close()

@@ -91,7 +91,7 @@ def console_router(deps: ApiDeps) -> APIRouter:
                 "user_id": user_id,
                 "room_id": room_id,
                 "user_stream_id": f"stream_{user_id}",
-                "token": deps.issue_token(app.app_id, user_id, app.server_secret, payload),
+                "token": deps.issue_token(app.app_id, user_id, app.server_secret, now=deps.wall(), payload=payload),
                 "ws_path": WS_PATH,
             }
 

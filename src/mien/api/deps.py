@@ -44,6 +44,14 @@ class DigitalHumans(Protocol):
         """A small JPEG of its face."""
 
 
+class TokenIssuer(Protocol):
+    """Makes a Token04; `mien.rtc.token04.issue`."""
+
+    def __call__(
+        self, app_id: int, user_id: str, secret: str, *, now: float, seconds: int = 3600, payload: str = ""
+    ) -> str: ...
+
+
 def url_of_request(request: Request) -> str:
     """The address the caller reached this server at, without a slash at the end."""
     return str(request.base_url).rstrip("/")
@@ -57,8 +65,7 @@ class ApiDeps:
     store: Store
     instances: InstanceManager
     digital_humans: DigitalHumans
-    issue_token: Callable[[int, str, str, str], str]
-    """Makes a Token04: (app_id, user_id, server_secret, payload) → token."""
+    issue_token: TokenIssuer
     base_url: Callable[[Request], str] = url_of_request
     home: Callable[[Request], Awaitable[Response]] | None = None
     """Answers a GET of `/` that carries none of the API's parameters: a person's browser."""

@@ -56,8 +56,8 @@ class CallbackService:
 
     def __init__(
         self,
-        apps: AppStore,
         outbox: OutboxStore,
+        apps: AppStore,
         *,
         transport: httpx.AsyncBaseTransport | None = None,
         wall: Callable[[], float] = time.time,

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
@@ -51,6 +52,16 @@ ALL_CALLBACKS = CallbackSpec(
     agent_instance_status=True,
     user_audio_data=True,
 )
+
+
+def _stamp_with_current_clock() -> None:
+    """Chat items are ordered by a time stamp from the `time.time` of their import; let them ask for it instead."""
+    for item in (llm.ChatMessage, llm.FunctionCall, llm.FunctionCallOutput):
+        item.model_fields["created_at"].default_factory = lambda: time.time()
+        item.model_rebuild(force=True)
+
+
+_stamp_with_current_clock()
 
 
 def run(main: Callable[[], Coroutine[Any, Any, T]]) -> T:
@@ -563,5 +574,5 @@ async def leave(hand: Stagehand) -> None:
 async def until(condition: Callable[[], bool], within_s: float = 30.0) -> None:
     """Waits, on virtual time, for a condition."""
     async with asyncio.timeout(within_s):
-        while not condition():
+        while not condition():  # noqa: ASYNC110 - any condition, on virtual time
             await asyncio.sleep(FRAME_S / 2)

@@ -26,7 +26,7 @@ from mien.conversation.errors import Part
 from mien.conversation.history import request_context, to_messages
 from mien.conversation.parts import Engines
 from mien.conversation.spec import InstanceSpec, Message
-from mien.conversation.text import Clause, ClauseReader, MetaExtractor, units
+from mien.conversation.text import Clause, ClauseReader, MetaExtractor, estimated_seconds, units
 from mien.conversation.utterance import CURRENT, Utterance
 from mien.speech.phones import SpokenText, attach, attached
 from mien.speech.spec import LlmSpec, TtsSpec
@@ -241,7 +241,8 @@ class ConversationAgent(Agent):
                 if first:
                     spoken = attached(frame)
                     if spoken is None:
-                        spoken = SpokenText(clause.speech, "")
+                        # A voice that says nothing about itself: how far it got is then told in proportion.
+                        spoken = SpokenText(clause.speech, "", estimated_seconds(clause.speech))
                         attach(frame, spoken)
                     utterance.clips.append((spoken, clause))
                     utterance.complete = utterance.complete or last

@@ -58,6 +58,12 @@ def units(text: str) -> int:
     return len(_WORD.findall(text))
 
 
+def estimated_seconds(text: str) -> float:
+    """Roughly how long a voice takes to say `text`: 4.5 Chinese characters or 2.8 words a second."""
+    words = _WORD.findall(text)
+    return sum(0.36 if word[0].isascii() else 0.22 for word in words)
+
+
 def speakable(text: str) -> str:
     """`text` without what cannot be said: emoji and markdown marks; "" when nothing pronounceable is left."""
     text = _LINK.sub(r"\1", text)

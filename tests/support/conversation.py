@@ -477,13 +477,34 @@ class FakeRooms:
         self.log.append(("callback", event))
 
 
+class HeardMedia(StagedMedia):
+    """The real stage; remembers when it sounded."""
+
+    def __init__(self) -> None:
+        super().__init__(VideoKind.NONE)
+        self.sounded: list[float] = []
+        self.postures: list[str] = []
+
+    def voice(self, pcm: NDArray[np.int16], pts: int) -> None:
+        if np.abs(pcm).max() > 500:
+            self.sounded.append(asyncio.get_running_loop().time())
+
+    def set_status(self, name: str) -> None:
+        super().set_status(name)
+        self.postures.append(name)
+
+
 class FakeFaces:
     """The real stage, without a picture."""
+
+    def __init__(self) -> None:
+        self.opened: list[HeardMedia] = []
 
     async def open(self, digital_human: DigitalHumanSpec | None) -> StagedMedia:
         if digital_human is not None and digital_human.digital_human_id == "nobody":
             raise UnknownDigitalHumanError("no digital human has the id 'nobody'")
-        return StagedMedia(VideoKind.NONE)
+        self.opened.append(HeardMedia())
+        return self.opened[-1]
 
 
 def spec(**changes: Any) -> InstanceSpec:
@@ -507,6 +528,12 @@ class Stagehand:
     script: Script
     rooms: FakeRooms
     manager: Manager
+    faces: FakeFaces
+
+    @property
+    def sounded(self) -> list[float]:
+        """When the last instance's voice was heard, every 20 ms of it."""
+        return self.faces.opened[-1].sounded
 
     @property
     def user(self) -> Microphone:
@@ -561,8 +588,9 @@ async def stage(script: Script | None = None, **settings: Any) -> Stagehand:
     script = script or Script()
     rooms = FakeRooms(script.microphone)
     script.microphone.start()
-    manager = Manager(Settings(**settings), rooms, script, FakeFaces(), rooms)
-    return Stagehand(script, rooms, manager)
+    faces = FakeFaces()
+    chosen = Settings(**{"min_free_memory_mb": 0, **settings})
+    return Stagehand(script, rooms, Manager(chosen, rooms, script, faces, rooms), faces)
 
 
 async def leave(hand: Stagehand) -> None:

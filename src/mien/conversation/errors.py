@@ -53,6 +53,9 @@ _ADVICE = {
 
 def describe(part: Part, error: BaseException) -> tuple[int, str]:
     """The code and the sentence for `error` of `part`."""
+    # After its retries LiveKit raises a connection error with the engine's own inside.
+    while isinstance(error, APIConnectionError) and isinstance(error.__cause__, APIError):
+        error = error.__cause__
     kind = _kind(error)
     if part is Part.ASR:
         return ExceptionCode.ASR, f"{part.value} failed: {_words(error)}"

@@ -1,8 +1,8 @@
 """Cuts the Kokoro ONNX graph in two, so that speech can be streamed.
 
-The first half turns phonemes into acoustic features, the harmonic source and phoneme durations for a whole clause; the
-second, the vocoder's generator (nearly 90 % of the work), then runs on slices of them. Cutting after the harmonic
-source keeps its phase continuous from slice to slice.
+The first half turns phonemes into acoustic features, the harmonic source, phoneme durations and loudness for a whole
+clause; the second, the vocoder's generator (nearly 90 % of the work), then runs on slices of them. Cutting after the
+harmonic source keeps its phase continuous from slice to slice.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ from pathlib import Path
 import onnx
 from onnx import TensorProto, helper
 
-from mien.models.kokoro_names import DURATIONS, FEATURES, HARMONICS, STYLE
+from mien.models.kokoro_names import DURATIONS, ENERGY, FEATURES, HARMONICS, STYLE
 
-_DURATIONS_INSIDE = "/encoder/Clip_output_0"
+_INSIDE = {DURATIONS: "/encoder/Clip_output_0", ENERGY: "/encoder/Squeeze_1_output_0"}
 _AUDIO = "audio"
 
 
@@ -71,19 +71,20 @@ def split(model: onnx.ModelProto) -> tuple[onnx.ModelProto, onnx.ModelProto]:
     """
     graph = model.graph
     known = {output for node in graph.node for output in node.output}
-    missing = [name for name in (FEATURES, HARMONICS, STYLE, _DURATIONS_INSIDE, _AUDIO) if name not in known]
+    missing = [name for name in (FEATURES, HARMONICS, STYLE, *_INSIDE.values(), _AUDIO) if name not in known]
     if missing:
         raise UnsupportedKokoroError(
             f"This is not a Kokoro v1.0 export that can be streamed: it has no {missing[0]}. "
             "Use the export of the kokoro-onnx project."
         )
-    graph.node.append(helper.make_node("Identity", [_DURATIONS_INSIDE], [DURATIONS], name="durations_out"))
+    for name, inside in _INSIDE.items():
+        graph.node.append(helper.make_node("Identity", [inside], [name], name=f"{name}_out"))
     cut = (FEATURES, HARMONICS, STYLE)
     text = _model(
         model,
-        _upstream(graph, (*cut, DURATIONS), frozenset()),
+        _upstream(graph, (*cut, *_INSIDE), frozenset()),
         list(graph.input),
-        [_float(name, None) for name in (*cut, DURATIONS)],
+        [_float(name, None) for name in (*cut, *_INSIDE)],
     )
     vocoder = _model(
         model,

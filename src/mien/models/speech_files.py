@@ -159,6 +159,6 @@ DERIVED: tuple[DerivedFiles, ...] = (
         "voice: the model in two halves, so that it can be streamed",
         (KOKORO_MODEL,),
         _split_kokoro,
-        version=1,
+        version=2,
     ),
 )

@@ -19,8 +19,6 @@ from rich.table import Table
 from mien.cli.options import load_settings
 from mien.settings import Settings
 
-app = typer.Typer(add_completion=False, rich_markup_mode=None)
-
 MINIMUM_DISK_GB = 1.0
 MINIMUM_MEMORY_GB = 2.0
 
@@ -117,7 +115,6 @@ CHECKS: tuple[Callable[[Settings], Iterator[Finding]], ...] = (
 )
 
 
-@app.command()
 def doctor() -> None:
     """Checks this machine; exit code 1 if a call cannot work."""
     settings = load_settings()

@@ -18,10 +18,7 @@ from mien.errors import UserError
 from mien.logs import configure_logging
 from mien.settings import Settings
 
-app = typer.Typer(add_completion=False, rich_markup_mode=None)
 
-
-@app.command()
 def serve(
     host: str | None = typer.Option(None, help="Address to listen on; 0.0.0.0 for all. Default 127.0.0.1"),
     port: int | None = typer.Option(None, help="Port to listen on; 0 picks a free one. Default 8700"),

@@ -91,6 +91,9 @@ class Instance(Protocol):
     def spec(self) -> InstanceSpec: ...
     @property
     def status(self) -> Status: ...
+    @property
+    def timings(self) -> list[dict[str, Any]]:
+        """The stages of its latest rounds in ms, oldest first; see `rounds.RoundTimings.milliseconds`."""
 
     async def say(
         self,

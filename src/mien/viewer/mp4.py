@@ -54,8 +54,12 @@ def read_audio(path: Path, rate: int = AUDIO_RATE) -> NDArray[np.int16]:
             resampler = av.AudioResampler(format="s16", layout="mono", rate=rate)
             blocks: list[NDArray[np.int16]] = []
             for frame in container.decode(audio=0):
-                blocks += [out.to_ndarray().ravel() for out in resampler.resample(frame)]
-            blocks += [out.to_ndarray().ravel() for out in resampler.resample(None)]
+                blocks += _samples(resampler.resample(frame))
+            blocks += _samples(resampler.resample(None))
     except (av.FFmpegError, OSError) as error:
         raise ValueError(f"{path} cannot be read as audio: {error}") from error
     return np.concatenate(blocks) if blocks else np.zeros(0, np.int16)
+
+
+def _samples(frames: Iterable[av.AudioFrame]) -> list[NDArray[np.int16]]:
+    return [frame.to_ndarray().ravel().astype(np.int16, copy=False) for frame in frames]

@@ -32,4 +32,5 @@ def envelope(pcm: NDArray[np.int16], rate: int, fps: int) -> NDArray[np.float64]
     size = rate // fps
     blocks = pcm[: len(pcm) // size * size].reshape(-1, size).astype(np.float64) / 32768
     rms = np.sqrt((blocks**2).mean(axis=1)) if len(blocks) else np.zeros(0)
-    return np.clip(20 * np.log10(rms + 1e-6), -60, 0)
+    level: NDArray[np.float64] = np.clip(20 * np.log10(rms + 1e-6), -60, 0)
+    return level

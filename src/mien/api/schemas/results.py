@@ -63,3 +63,26 @@ class MessageList(Wire):
 
     Total: int
     MessageList: list[HistoryMessage]
+
+
+class RoundTimings(Wire):
+    """One round's stages, in ms after the user's last sound (or after the request that caused it)."""
+
+    round: int
+    origin: str = Field(description="user, ask or say: who began it")
+    turn_end: int | None
+    end_of_speech_to_text: int | None
+    llm_first_token: int | None
+    first_clause: int | None
+    tts_first_audio: int | None
+    drive: int | None = Field(description="Voice handed to the face → its first motion frame sent")
+    total: int | None
+    text: str
+    answer: str
+    interrupted: bool
+
+
+class RoundList(Wire):
+    """The latest rounds, oldest first."""
+
+    Rounds: list[RoundTimings]

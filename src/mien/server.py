@@ -1,0 +1,131 @@
+"""Composition root: builds every part from the settings, mounts the HTTP app, owns start and stop."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+import structlog
+from fastapi import FastAPI
+from fastapi.middleware.cors import CORSMiddleware
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from mien import __version__
+from mien.api import ApiDeps, build_api
+from mien.api.web import home_page, mount_page
+from mien.callbacks import CallbackService
+from mien.conversation.manager import Manager
+from mien.errors import UserError
+from mien.faces import FaceLibrary, Faces
+from mien.rtc.embedded import EXPOSED_HEADERS, build_router, create_service
+from mien.rtc.token04 import issue
+from mien.settings import Settings
+from mien.speech.engines import Engines
+from mien.store import Store, StoreError, open_store
+
+log = structlog.get_logger(__name__)
+
+
+class MienServer:
+    """Everything one server process runs. Build it, `start()` it on the loop that serves `app`, `close()` it."""
+
+    def __init__(self, settings: Settings, store: Store, demo_credentials: tuple[int, str], local_url: str) -> None:
+        self.settings = settings
+        self.local_url = local_url
+        self.demo_credentials = demo_credentials
+        self._store = store
+        self._callbacks = CallbackService(store.outbox, store.apps)
+        self._rooms = create_service(settings)
+        self._engines = Engines(settings)
+        self._library = FaceLibrary(settings)
+        self._manager = Manager(
+            settings, self._rooms, self._engines, Faces(settings, self._library), callbacks=self._callbacks
+        )
+        self._warming: asyncio.Task[None] | None = None
+        self.app = self._build_app()
+
+    @classmethod
+    async def build(cls, settings: Settings, *, local_url: str) -> MienServer:
+        """Opens the store and wires everything. Raises UserError when something the user can mend is in the way."""
+        try:
+            store = await open_store(settings)
+            demo = await store.apps.ensure_demo(settings)
+        except StoreError as error:
+            raise UserError(str(error)) from error
+        return cls(settings, store, (demo.app_id, demo.server_secret), local_url)
+
+    def _build_app(self) -> FastAPI:
+        app = FastAPI(title="Mien", version=__version__, docs_url=None, redoc_url=None, openapi_url=None)
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=self.settings.cors_origins,
+            allow_methods=["*"],
+            allow_headers=["*"],
+            expose_headers=list(EXPOSED_HEADERS),
+        )
+        app.add_api_route("/healthz", self._healthz, include_in_schema=False)
+        app.add_api_route("/readyz", self._readyz, include_in_schema=False)
+        deps = ApiDeps(
+            settings=self.settings,
+            store=self._store,
+            instances=self._manager,
+            digital_humans=self._library,
+            issue_token=issue,
+            base_url=self._base_url,
+            home=home_page,
+        )
+        app.include_router(build_api(deps))
+        app.include_router(build_router(self._rooms, self._secret_of))
+        mount_page(app)
+        return app
+
+    def _base_url(self, request: Request) -> str:
+        return (self.settings.public_url or str(request.base_url)).rstrip("/")
+
+    async def _secret_of(self, app_id: int) -> str | None:
+        app = await self._store.apps.find(app_id)
+        return app.server_secret if app else None
+
+    async def _healthz(self) -> Response:
+        return JSONResponse({"status": "ok", "version": __version__})
+
+    async def _readyz(self) -> Response:
+        waiting = sorted(name for name, ready in self._ready().items() if not ready)
+        return JSONResponse({"ready": not waiting, "waiting_for": waiting}, status_code=503 if waiting else 200)
+
+    def _ready(self) -> dict[str, bool]:
+        return {**self._engines.ready, "faces": self._library.ready}
+
+    async def start(self) -> None:
+        """Starts delivery of callbacks and warms faces and models in the background."""
+        await self._callbacks.start()
+        self._warming = asyncio.create_task(self._warm(), name="warm-up")
+
+    async def _warm(self) -> None:
+        for what, step in (("faces", self._library.warm), ("models", self._engines.warm)):
+            try:
+                await step()
+            except Exception as error:
+                log.error("Warm-up failed; calls will not work until this is mended", part=what, reason=str(error))
+                log.debug("Warm-up failed", exc_info=True)
+        if all(self._ready().values()):
+            log.info("Models are warm; ready for calls")
+
+    async def close(self) -> None:
+        """Ends every call and frees everything; each part is closed even if another one fails."""
+        if self._warming is not None:
+            self._warming.cancel()
+            await asyncio.gather(self._warming, return_exceptions=True)
+        closers: list[Callable[[], Awaitable[None]]] = [
+            self._manager.close,
+            self._rooms.close,
+            self._callbacks.close,
+            self._engines.close,
+            self._store.close,
+        ]
+        for close in closers:
+            try:
+                await close()
+            except Exception:
+                log.exception("A part did not close cleanly")

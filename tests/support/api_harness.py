@@ -121,7 +121,7 @@ def check_envelope(answer: httpx.Response) -> dict[str, Any]:
 @asynccontextmanager
 async def running_api(folder: Path, **settings: Any) -> AsyncIterator[Api]:
     """Builds the surface on a database in `folder`, with app 12345 and agent `jacky` registered."""
-    given = {"app_id": APP_ID, "server_secret": SECRET, "rate_limit": 0} | settings
+    given: dict[str, Any] = {"app_id": APP_ID, "server_secret": SECRET, "rate_limit": 0} | settings
     configuration = Settings(data_dir=folder, **given)
     opened = await store.open(configuration)
     manager, humans = FakeManager(), FakeDigitalHumans(folder)

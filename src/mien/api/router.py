@@ -7,14 +7,17 @@ from fastapi import APIRouter
 from mien.api.avatars import avatars_router
 from mien.api.console import console_router
 from mien.api.deps import ApiDeps
+from mien.api.docs import docs_router
 from mien.api.gateway import gateway_router
 
 
 def build_api(deps: ApiDeps) -> APIRouter:
-    """The control API at `/`, the packages at `/avatars`, and with `settings.demo` the call page's helper."""
+    """The control API at `/`, packages at `/avatars`, its description at `/docs`; with `settings.demo` also the call
+    page's helper."""
     router = APIRouter()
     router.include_router(gateway_router(deps))
     router.include_router(avatars_router(deps))
+    router.include_router(docs_router(deps))
     if deps.settings.demo:
         router.include_router(console_router(deps))
     return router

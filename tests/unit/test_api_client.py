@@ -1,0 +1,151 @@
+"""`mien.client` and `mien api` against the real HTTP surface."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from typing import assert_type
+
+import httpx
+import pytest
+from typer.testing import CliRunner
+
+from mien.cli.api import app as command
+from mien.client import AsyncClient, Client, Message, MienError, Rtc, UnreachableError
+from mien.errors import UserError
+from tests.support.api_harness import APP_ID, SECRET, Api, running_api
+
+RTC = Rtc("r1", "agent_s", "agent_u", "s1")
+
+
+@pytest.fixture
+async def api(tmp_path: Path) -> AsyncIterator[Api]:
+    async with running_api(tmp_path) as running:
+        running.deps.wall = time.time
+        yield running
+
+
+class Bridge(httpx.BaseTransport):
+    """Lets a synchronous client talk to an ASGI app on a loop of its own."""
+
+    def __init__(self, runner: asyncio.Runner, api: Api) -> None:
+        self._runner = runner
+        self._inner = httpx.ASGITransport(app=api.app)
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        async def send() -> httpx.Response:
+            answer = await self._inner.handle_async_request(request)
+            return httpx.Response(answer.status_code, headers=answer.headers, content=await answer.aread())
+
+        return self._runner.run(send())
+
+
+@pytest.fixture
+def sync_client(tmp_path: Path) -> Iterator[Client]:
+    with asyncio.Runner() as runner:
+        context = running_api(tmp_path)
+        api = runner.run(context.__aenter__())
+        api.deps.wall = time.time
+        yield Client("http://mien.test", APP_ID, SECRET, http=httpx.Client(transport=Bridge(runner, api)))
+        runner.run(context.__aexit__(None, None, None))
+
+
+async def test_a_conversation_by_async_client(api: Api) -> None:
+    mien = AsyncClient("http://mien.test/", APP_ID, SECRET, http=api.client)
+    await mien.register_agent("guide", name="Guide", llm={"Vendor": "Local"}, tts={"Vendor": "Local"})
+    await mien.update_agent("guide", name="Guide 2")
+    (agent,) = await mien.query_agents(["guide", "nobody"])
+    assert (agent.name, agent.llm) == ("Guide 2", {"Vendor": "Local"})
+    page = await mien.list_agents(limit=1)
+    assert (page.total, len(page.agents)) == (2, 1)
+    assert (await mien.list_agents(cursor=page.cursor)).cursor == ""
+    instance = await mien.create_agent_instance("guide", "u1", RTC, advanced_config={"CommunicationMode": 2})
+    assert_type(instance, str)
+    assert_type(await mien.say(instance, "Hello", priority="High"), int)
+    assert await mien.ask(instance, "Why?") == await mien.interrupt(instance) - 1
+    assert await mien.status(instance) == "IDLE"
+    await mien.add_messages(instance, [Message("user", "Hi")])
+    assert await mien.messages(instance) == [Message("user", "Hi")]
+    await mien.reset_messages(instance)
+    assert await mien.messages(instance) == []
+    await mien.start_listening(instance, sequence=1)
+    await mien.stop_listening(instance, sequence=2)
+    await mien.update_agent_instance(instance, user_stream_id="s2")
+    await mien.delete_agent_instance(instance)
+    human = await mien.create_digital_human_agent_instance("guide", "u1", RTC, "lin")
+    await mien.delete_agent_instance(human.instance_id, graceful=True)
+    await mien.unregister_agent("guide")
+    with pytest.raises(MienError) as refused:
+        await mien.say("1", "x")
+    assert refused.value.code == 410001002
+    assert "CreateAgentInstance" in refused.value.advice
+    assert refused.value.request_id.isdigit()
+
+
+def test_the_same_synchronously(sync_client: Client) -> None:
+    with sync_client as mien:
+        instance = mien.create_agent_instance("jacky", "u1", RTC)
+        assert_type(mien.say(instance, "Hello"), int)
+        assert mien.call("QueryAgentInstanceStatus", {"AgentInstanceId": instance}) == {"Status": "IDLE"}
+        with pytest.raises(MienError, match="410001008"):
+            mien.register_agent("jacky")
+
+
+def answering(answer: httpx.Response | Exception) -> Client:
+    def handle(_: httpx.Request) -> httpx.Response:
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    return Client("http://x.test", 1, "s", http=httpx.Client(transport=httpx.MockTransport(handle)))
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        httpx.ConnectError("refused"),
+        httpx.Response(502, text="bad gateway"),
+        httpx.Response(200, text="<html>"),
+        httpx.Response(200, json=[]),
+        httpx.Response(200, json={"Code": None}),
+    ],
+)
+def test_no_mien_there(answer: httpx.Response | Exception) -> None:
+    with pytest.raises(UnreachableError, match=r"http://x\.test/"):
+        answering(answer).status("1")
+
+
+def test_codes_we_do_not_know() -> None:
+    with pytest.raises(MienError) as caught:
+        answering(httpx.Response(200, json={"Code": 999, "Message": "odd"})).status("1")
+    assert (caught.value.code, caught.value.advice) == (999, "")
+
+
+def test_command(sync_client: Client, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    given: list[tuple[str, int, str]] = []
+
+    def client(url: str, app_id: int, secret: str) -> Client:
+        given.append((url, app_id, secret))
+        return sync_client
+
+    monkeypatch.setattr("mien.cli.api.Client", client)
+    monkeypatch.setattr(sync_client, "close", lambda: None)
+    monkeypatch.setenv("MIEN_APP_ID", str(APP_ID))
+    monkeypatch.setenv("MIEN_SERVER_SECRET", SECRET)
+    where = ["--data-dir", str(tmp_path)]
+    body = json.dumps({"AgentIds": ["jacky"]})
+    done = CliRunner().invoke(command, ["QueryAgents", "--json", body, *where])
+    assert json.loads(done.output)["Agents"][0]["Name"] == "Jacky"
+    assert given == [("http://127.0.0.1:8700", APP_ID, SECRET)]
+    file = tmp_path / "body.json"
+    file.write_text(body)
+    assert "Jacky" in CliRunner().invoke(command, ["QueryAgents", "--json", f"@{file}", *where]).output
+    assert "Jacky" in CliRunner().invoke(command, ["QueryAgents", "--json", "-", *where], input=body).output
+    for wrong in ("{", "[]", "@/nowhere"):
+        failed = CliRunner().invoke(command, ["QueryAgents", "--json", wrong, *where])
+        assert isinstance(failed.exception, UserError)
+    refused = CliRunner().invoke(command, ["QueryAgents", *where])
+    assert isinstance(refused.exception, MienError)

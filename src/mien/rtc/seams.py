@@ -8,6 +8,7 @@ once for everybody, and receive packets before its jitter buffer, so a few thing
 * sender reports pair that time stamp with the moment of sending, so that a picture that took longer to encode than
   the voice would be played that much later; they must state the media clock instead;
 * received audio passes a jitter buffer of 80 to 320 ms made for playing, and a decoder thread per track;
+* a connection that is closed while it comes about leaves a task and a thread behind;
 * aioice never offers the loopback address, nor another address than those of the interfaces.
 
 All of it is done on single objects, by replacing a method of that object, never for a whole class or module. Names of
@@ -35,6 +36,7 @@ from aiortc.rtp import (
     RtcpSenderInfo,
     RtcpSrPacket,
     RtpPacket,
+    pack_remb_fci,
     unpack_remb_fci,
     unwrap_rtx,
 )
@@ -167,7 +169,7 @@ def take_packets(receiver: RTCRtpReceiver, handle: Callable[[RtpPacket], Awaitab
                 ssrc=packet.ssrc,
             )
             if remb is not None:
-                await _send_remb(receiver, remb)
+                await report_bandwidth(receiver, *remb)
         codec = codecs.get(packet.payload_type)
         if codec is None:
             return
@@ -206,12 +208,39 @@ async def request_keyframe(receiver: RTCRtpReceiver, ssrc: int) -> None:
     await receiver._send_rtcp_pli(ssrc)
 
 
-async def _send_remb(receiver: RTCRtpReceiver, remb: tuple[int, list[int]]) -> None:
-    from aiortc.rtp import pack_remb_fci
-
+async def report_bandwidth(receiver: RTCRtpReceiver, bits_per_second: int, ssrcs: list[int]) -> None:
+    """REMB: tells the sender what this end's link carries."""
     ssrc = _private(receiver, RTCRtpReceiver, "rtcp_ssrc")
     if ssrc is not None:
-        await receiver._send_rtcp(RtcpPsfbPacket(fmt=RTCP_PSFB_APP, ssrc=ssrc, media_ssrc=0, fci=pack_remb_fci(*remb)))
+        fci = pack_remb_fci(bits_per_second, ssrcs)
+        await receiver._send_rtcp(RtcpPsfbPacket(fmt=RTCP_PSFB_APP, ssrc=ssrc, media_ssrc=0, fci=fci))
+
+
+# Closing
+
+
+def guard_closing(pc: RTCPeerConnection) -> None:
+    """Keeps `pc` from starting senders, receivers and channels after it was closed.
+
+    aiortc connects in a task of its own, which goes on when the connection is closed meanwhile; what it starts then
+    is never stopped, and a receiver's decoder thread even keeps the process from ending. Call it once the transceivers
+    exist and before the connection can come about.
+    """
+    for transceiver in pc.getTransceivers():
+        _guard(pc, transceiver.sender, "send")
+        _guard(pc, transceiver.receiver, "receive")
+    if pc.sctp is not None:
+        _guard(pc, pc.sctp, "start")
+
+
+def _guard(pc: RTCPeerConnection, thing: object, name: str) -> None:
+    original: Callable[..., Awaitable[None]] = getattr(thing, name)
+
+    async def start(*args: Any) -> None:
+        if pc.signalingState != "closed":
+            await original(*args)
+
+    _replace(thing, name, start)
 
 
 # Addresses

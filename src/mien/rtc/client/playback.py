@@ -74,6 +74,7 @@ class Playback:
         self._audio_clock = TrackClock(AUDIO_CLOCK)
         self._video_clock = TrackClock(VIDEO_CLOCK)
         self._ssrc: int | None = None
+        self._audio_ssrc: int | None = None
         self._repair: asyncio.Task[None] | None = None
 
     @property
@@ -85,6 +86,16 @@ class Playback:
     def clocks_known(self) -> bool:
         """Whether voice and video are on one time line yet."""
         return self._audio_clock.known and self._video_clock.known
+
+    @property
+    def audio_ssrc(self) -> int | None:
+        """SSRC of the voice packets; None before the first."""
+        return self._audio_ssrc
+
+    @property
+    def video_ssrc(self) -> int | None:
+        """SSRC of the video packets; None before the first. Retransmissions have another."""
+        return self._ssrc
 
     def audio_seconds(self, rtp: int) -> float | None:
         """Sender's time of an audio (or motion) time stamp, s."""
@@ -98,6 +109,7 @@ class Playback:
         """Takes voice from this receiver, from before it starts."""
 
         async def take(packet: RtpPacket) -> None:
+            self._audio_ssrc = packet.ssrc
             now = asyncio.get_running_loop().time()
             self._voice.push(packet.sequence_number, packet.timestamp, packet.payload, now)
 

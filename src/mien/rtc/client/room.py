@@ -211,6 +211,7 @@ class RoomClient:
 
     async def _negotiate(self, pc: RTCPeerConnection, protocol: str, stream_id: str) -> str:
         """Exchanges SDP and waits for the connection; returns the session's location."""
+        seams.guard_closing(pc)
         seams.arrange_addresses(pc, loopback=_is_loopback(self.base_url))
         await pc.setLocalDescription()
         connected = asyncio.get_running_loop().create_future()

@@ -62,6 +62,7 @@ class MediaSession(ABC):
                 if transceiver not in mine:
                     transceiver.direction = "inactive"
             advertise = await self._ice.advertised()
+            seams.guard_closing(self.pc)
             seams.arrange_addresses(self.pc, loopback=loopback or offer.loopback_only, advertise=advertise)
             await self.pc.setLocalDescription()
         except OperationError as error:

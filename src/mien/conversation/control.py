@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 import structlog
 
+from mien.codes import ReturnCode
 from mien.conversation import port
 from mien.conversation.events import Reporter
 from mien.conversation.port import ConversationError, Instance
@@ -21,16 +22,15 @@ MAX_TEXT = 300
 REMEMBERED = 256
 """Answers kept, so that a request sent again is answered again and not done again."""
 
-SUCCESS, SYSTEM, INVALID = 0, 410000001, 410000003
-CODES: dict[type[ConversationError], int] = {
-    port.InstanceNotFoundError: 410001002,
-    port.UserListeningError: 410001013,
-    port.QueueFullError: INVALID,
-    port.ShuttingDownError: 410001041,
-    port.NotWalkieTalkieError: 410001042,
-    port.OutdatedSequenceError: 410001043,
-    port.UserNotPublishingError: 410001046,
-    port.TtsDisabledError: 410001007,
+CODES: dict[type[ConversationError], ReturnCode] = {
+    port.InstanceNotFoundError: ReturnCode.INSTANCE_NOT_FOUND,
+    port.UserListeningError: ReturnCode.USER_SPEAKING,
+    port.QueueFullError: ReturnCode.INVALID_PARAMETER,
+    port.ShuttingDownError: ReturnCode.SHUTTING_DOWN,
+    port.NotWalkieTalkieError: ReturnCode.NOT_WALKIE_TALKIE,
+    port.OutdatedSequenceError: ReturnCode.SEQUENCE_OUTDATED,
+    port.UserNotPublishingError: ReturnCode.USER_NOT_PUBLISHING,
+    port.TtsDisabledError: ReturnCode.TTS_CALL_FAILED,
 }
 
 log = structlog.get_logger(__name__)
@@ -83,22 +83,22 @@ class Controller:
         sender, seq = key
         action = request.get("Action")
         data: dict[str, Any] = {}
-        code, words = SUCCESS, "success"
+        code, words = ReturnCode.SUCCESS, "success"
         try:
             async with self._lock:
                 data = {"Round": await self._do(str(action), request.get("Params") or {})}
         except InvalidParameterError as error:
-            code, words = INVALID, str(error)
+            code, words = ReturnCode.INVALID_PARAMETER, str(error)
         except ConversationError as error:
-            code, words = CODES.get(type(error), SYSTEM), str(error)
+            code, words = CODES.get(type(error), ReturnCode.SYSTEM), str(error)
         except Exception:
             log.exception("control request failed", action=action)
-            code, words = SYSTEM, "system error; the server's log says why"
+            code, words = ReturnCode.SYSTEM, "system error; the server's log says why"
         answer = json.dumps(
             {
                 "Action": action,
                 "Seq": seq,
-                "Code": code,
+                "Code": int(code),
                 "Message": words,
                 "RequestId": str(random.SystemRandom().randrange(10**18, 10**19)),
                 "Data": data,

@@ -254,9 +254,10 @@ class ClauseReader:
 
     def _cut(self, *, ends_sentence: bool) -> list[Clause]:
         display, spoken = "".join(self._shown), "".join(self._spoken)
-        self._shown, self._spoken = [], []
         if not display.strip():
+            # A blank belongs to the clause that follows.
             return []
+        self._shown, self._spoken = [], []
         for string in self._removed:
             spoken = spoken.replace(string, "")
         meta, self._meta = self._meta, {}

@@ -234,7 +234,10 @@ def test_motion_keeps_its_place_when_audio_trickles_in() -> None:
         p.stage.flush()
         await asyncio.sleep(3)
 
-    assert np.allclose(mouths(play(burst)), mouths(play(trickle)), atol=1e-5)
+    early, late = mouths(play(burst)), mouths(play(trickle))
+    assert np.allclose(early[:, 3:4], late[:, 3:4], atol=1e-5)
+    # How wide the mouth opens also depends on how loud what follows is known to be.
+    assert np.allclose(early, late, atol=0.12)
 
 
 def test_the_heard_words_are_told() -> None:

@@ -167,7 +167,9 @@ class Stage(AudioOutput):
             self._engine.hear_end()
             if clip.spoken is not None and clip.has_phones:
                 self._engine.speak(at, clip.spoken)
-        if not clip.has_phones:
+        if clip.has_phones:
+            self._engine.voice(pcm, VOICE_RATE)
+        else:
             self._engine.hear(at, pcm, VOICE_RATE)
 
     def flush(self) -> None:

@@ -19,6 +19,7 @@ from mien.face.motion.timing import (
     CLOSURE_HOLD,
     CLOSURE_PART,
     CLOSURE_RAMP,
+    CLOSURE_RAMP_SHORTEST,
     CURVE_RATE,
     OPEN_EARLY,
     REACH_AFTER,
@@ -134,11 +135,8 @@ def _close(curve: Curve, sounds: Sequence[Spell], times: NDArray[np.float32]) ->
     holds = _holds(sounds)
     gates = {Viseme.PP: np.zeros_like(times), Viseme.FF: np.zeros_like(times)}
     for i, (kind, begin, finish) in enumerate(holds):
-        opening = closing = CLOSURE_RAMP
-        if i and holds[i - 1][0] is not kind:
-            closing = min(closing, max(begin - holds[i - 1][2], 0.005))
-        if i + 1 < len(holds) and holds[i + 1][0] is not kind:
-            opening = min(opening, max(holds[i + 1][1] - finish, 0.005))
+        closing = _ramp(begin - holds[i - 1][2], holds[i - 1][0] is kind) if i else CLOSURE_RAMP
+        opening = _ramp(holds[i + 1][1] - finish, holds[i + 1][0] is kind) if i + 1 < len(holds) else CLOSURE_RAMP
         # The row next to each end of the hold is inside it, so that a frame between two rows sees the full value.
         first, last = begin - 1 / CURVE_RATE, finish + 1 / CURVE_RATE
         gate = np.minimum(smoothstep((times - first) / closing + 1), smoothstep((last - times) / opening + 1))
@@ -153,6 +151,14 @@ def _close(curve: Curve, sounds: Sequence[Spell], times: NDArray[np.float32]) ->
     curve[:, PUCKER] *= 1 - 0.45 * lips - 0.7 * teeth
     curve[:, PRESS] = lips
     curve[:, FV] = teeth
+
+
+def _ramp(gap: float, alike: bool) -> float:
+    """Seconds to move into or out of a closure that is `gap` from the next one, of the same kind or the other."""
+    if alike:
+        return min(CLOSURE_RAMP, max(0.5 * gap, CLOSURE_RAMP_SHORTEST))
+    # Lips cannot be on the teeth and together: one must be over when the other begins.
+    return min(CLOSURE_RAMP, max(gap, 0.005))
 
 
 def _activity(spells: Sequence[Spell], times: NDArray[np.float32]) -> NDArray[np.float32]:

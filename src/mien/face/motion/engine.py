@@ -16,9 +16,10 @@ from numpy.typing import NDArray
 
 from mien.face.motion import timing
 from mien.face.motion.audio_visemes import AudioMouth
-from mien.face.motion.coarticulation import JAW, LOWER, MOUTH, PRESS, TONGUE, UPPER, Curve, curves
+from mien.face.motion.coarticulation import FV, JAW, LOWER, MOUTH, PRESS, TONGUE, UPPER, Curve, curves
 from mien.face.motion.frame import FPS, INDEX, MotionVector, clamp, rest
 from mien.face.motion.life import Life, StatusName
+from mien.face.motion.loudness import Loudness, UsualLevel
 from mien.face.motion.visemes import Accent, Viseme, score
 from mien.speech.phones import SpokenText
 
@@ -36,6 +37,7 @@ class _Source(Protocol):
 class _CurveMouth:
     def __init__(self, curve: Curve, begin: float) -> None:
         self._curve, self._begin = curve, begin
+        self.loudness: Loudness | None = None
 
     def pose(self, time: float) -> NDArray[np.float32]:
         at = (time - self._begin) * timing.CURVE_RATE
@@ -44,6 +46,13 @@ class _CurveMouth:
             return np.zeros(len(MOUTH), np.float32)
         part = np.float32(at - i)
         row: NDArray[np.float32] = self._curve[i] * (1 - part) + self._curve[i + 1] * part
+        if self.loudness is not None:
+            opening = self.loudness.opening(time)
+            # The lip on the teeth and pressed lips are held whatever the level.
+            row[JAW] *= opening + (1 - opening) * row[FV]
+            row[UPPER] *= 0.5 + 0.5 * opening
+            row[LOWER] *= 0.5 + 0.5 * opening
+            np.minimum(row, 1, out=row)
         return row
 
 
@@ -68,6 +77,8 @@ class MotionEngine:
         self._life = Life(seed)
         self._clips: list[_Clip] = []
         self._listening: tuple[_Clip, AudioMouth] | None = None
+        self._voiced: _CurveMouth | None = None
+        self._usual_level = UsualLevel()
         self._delay = 0.0
         self._halted_at: float | None = None
         self._resumed_at: float | None = None
@@ -94,7 +105,18 @@ class MotionEngine:
         accents = deque(Accent(at + a.time, a.strength) for a in plan.accents)
         ends = deque(at + pause for pause in pauses if pause > 0.2)
         ends.append(at + end)
-        self._clips.append(_Clip(_CurveMouth(curve, begin), at, at + end, accents, ends))
+        self._voiced = _CurveMouth(curve, begin)
+        self._clips.append(_Clip(self._voiced, at, at + end, accents, ends))
+
+    def voice(self, pcm: NDArray[np.int16], rate: int) -> None:
+        """The next audio of the clip spoken last, mono: it says how wide the mouth opens for each sound.
+
+        Optional, and best handed in before it is heard; without it every sound is opened alike.
+        """
+        if self._voiced is not None:
+            if self._voiced.loudness is None:
+                self._voiced.loudness = Loudness(rate, self._usual_level)
+            self._voiced.loudness.push(pcm)
 
     def hear(self, start: float, pcm: NDArray[np.int16], rate: int) -> None:
         """Audio of a clip without phones, mono; `start` is when its first sample plays, as in `speak`.
@@ -125,7 +147,7 @@ class MotionEngine:
         self._cut_pose = pose if bool(pose.any()) else None
         self._cut_at = at
         self._clips.clear()
-        self._listening = None
+        self._listening = self._voiced = None
         self._halted_at = self._resumed_at = None
         self._life.hush()
 

@@ -19,6 +19,9 @@ always falls inside, however fast the speech; a natural closure lasts 50 to 120 
 CLOSURE_RAMP: Final = 0.055
 """Lips close and part over this time where there is room: the 50 to 80 ms of measured lip kinematics."""
 
+CLOSURE_RAMP_SHORTEST: Final = 0.03
+"""Between two closures close together the ramps shrink down to this, so that the vowel between them is seen."""
+
 CLOSURE_PART: Final = (0.05, 0.75)
 """Which part of a stop's time the lips are closed; the rest is the burst, when they are already parting."""
 

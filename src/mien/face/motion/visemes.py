@@ -65,9 +65,10 @@ class Shape(NamedTuple):
 
 SHAPES: dict[Viseme, Shape] = {
     Viseme.SIL: Shape(jaw_weight=1.0, lip_weight=0.6),
-    # Closures: the gate in `coarticulation` makes them reach their target; here they only hold the jaw.
-    Viseme.PP: Shape(jaw=0.02, jaw_weight=0.9, lip_weight=0.12),
-    Viseme.FF: Shape(jaw=0.10, upper_up=0.15, jaw_weight=0.9, lip_weight=0.2),
+    # Closures: the gate in `coarticulation` makes them reach their target; a weight here would only keep the vowels
+    # beside them from opening.
+    Viseme.PP: Shape(jaw=0.05, jaw_weight=0.3, lip_weight=0.1),
+    Viseme.FF: Shape(jaw=0.10, upper_up=0.15, jaw_weight=0.35, lip_weight=0.15),
     Viseme.TH: Shape(jaw=0.18, wide=0.15, upper_up=0.15, lower_down=0.30, tongue=0.95, jaw_weight=0.8, lip_weight=0.4),
     Viseme.DD: Shape(jaw=0.16, wide=0.20, upper_up=0.15, lower_down=0.25, tongue=0.60, jaw_weight=0.6, lip_weight=0.2),
     Viseme.NN: Shape(jaw=0.17, wide=0.15, upper_up=0.12, lower_down=0.22, tongue=0.60, jaw_weight=0.5, lip_weight=0.15),

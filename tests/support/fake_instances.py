@@ -33,6 +33,7 @@ class FakeInstance:
     history: list[Message] = field(default_factory=list)
     round: int = 510359000
     sequence: int = -1
+    timings: list[dict[str, Any]] = field(default_factory=list)
 
     def _called(self, name: str, **arguments: Any) -> int:
         if self.fail_with is not None:

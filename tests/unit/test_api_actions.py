@@ -101,6 +101,14 @@ FULL_BODIES: dict[str, dict[str, Any]] = {
     "CreateAgentInstance": FULL_INSTANCE,
     "CreateDigitalHumanAgentInstance": FULL_INSTANCE
     | {"DigitalHuman": {"DigitalHumanId": "lin", "ConfigId": "mobile", "EncodeCode": "H264"}},
+    "CreateLiveDigitalHumanAgentInstance": {
+        "AgentId": "jacky",
+        "DigitalHuman": {"DigitalHumanId": "lin", "ConfigId": "web", "EncodeCode": "H264"},
+        "RTC": {"RoomId": "r1", "AgentStreamId": "live_s", "AgentUserId": "live_u", "StreamExtraInfo": "x"},
+        "TTS": FULL_TTS,
+        "CallbackConfig": {"Interrupted": 1, "AgentInstanceStatus": 1, "HostTag": "b"},
+        "AdvancedConfig": {"MaxIdleTime": 600, "DisableTTS": False, "TTSParamPaths": {"a": "b.c"}},
+    },
     "UpdateAgentInstance": INSTANCE
     | {"LLM": FULL_LLM, "TTS": FULL_TTS, "ASR": FULL_ASR, "RTC": {"UserStreamId": "other"}},
     "DeleteAgentInstance": INSTANCE | {"GracefulShutdown": True, "GracefulShutdownTimeout": 5},
@@ -130,6 +138,7 @@ FULL_BODIES: dict[str, dict[str, Any]] = {
     "AddAgentInstanceMsg": INSTANCE | {"Messages": [{"Role": "user", "Content": "x"}]},
     "StartListening": INSTANCE | {"UserId": "u1", "Sequence": 1},
     "StopListening": INSTANCE | {"UserId": "u1", "Sequence": 2},
+    "MienListRounds": INSTANCE,
 }
 # The codes of their own that members have; everything else is 410000003.
 OWN_CODES = {"DigitalHuman.ConfigId": 410001026, "DigitalHuman.EncodeCode": 410000014}
@@ -184,7 +193,8 @@ async def test_each_wrong_member_is_named(api: Api, name: str) -> None:
 async def test_null_is_absent(api: Api, name: str) -> None:
     body = await prepared(api, name, FULL_BODIES[name])
     schema = ACTIONS[name].body.model_json_schema()
-    nothing = {member: None for member in schema["properties"] if member not in schema.get("required", [])}
+    needed = [*schema.get("required", []), "RTC"]
+    nothing = {member: None for member in schema["properties"] if member not in needed}
     assert (await api.call(name, body | nothing))["Code"] == 0
 
 
@@ -196,7 +206,14 @@ async def test_unknown_instance(api: Api, name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["UpdateAgent", "UnregisterAgent", "CreateAgentInstance", "CreateDigitalHumanAgentInstance"]
+    "name",
+    [
+        "UpdateAgent",
+        "UnregisterAgent",
+        "CreateAgentInstance",
+        "CreateDigitalHumanAgentInstance",
+        "CreateLiveDigitalHumanAgentInstance",
+    ],
 )
 async def test_unknown_agent(api: Api, name: str) -> None:
     assert (await api.call(name, FULL_BODIES[name] | {"AgentId": "nobody"}))["Code"] == 410001009
@@ -653,3 +670,49 @@ async def test_walkie_talkie(api: Api) -> None:
     assert isinstance(started["Round"], int)
     assert (await api.call("StopListening", radio | {"Sequence": 1}))["Code"] == 410001043
     await api.ok("StopListening", radio | {"Sequence": 2**62, "UserId": "u1"})
+
+
+# Live digital humans
+
+
+async def test_live_digital_human(api: Api) -> None:
+    """The body of the sample backend; then what it can do and what it cannot."""
+    body = {
+        "AgentId": "jacky",
+        "DigitalHuman": {"DigitalHumanId": "lin", "ConfigId": "web"},
+        "RTC": {
+            "RoomId": "r1",
+            "AgentStreamId": "stream_agent_0srnfmk4",
+            "AgentUserId": "user_agent_j23wo3ls",
+        },
+    }
+    data = await api.ok("CreateLiveDigitalHumanAgentInstance", body)
+    assert json.loads(base64.b64decode(data["DigitalHumanConfig"]))["Streams"][0]["StreamId"] == "stream_agent_0srnfmk4"
+    one = {"AgentInstanceId": data["AgentInstanceId"]}
+    spec = api.manager.get(APP_ID, data["AgentInstanceId"]).spec
+    assert (spec.live, spec.user_id, spec.advanced.max_idle_s) == (True, "", 900)
+    await api.ok("SendAgentInstanceTTS", one | {"Text": "Welcome"})
+    await api.ok("InterruptAgentInstance", one)
+    await api.ok("QueryAgentInstanceStatus", one)
+    for name in (
+        "SendAgentInstanceLLM",
+        "StartListening",
+        "StopListening",
+        "GetAgentInstanceMsgList",
+        "ResetAgentInstanceMsgList",
+        "AddAgentInstanceMsg",
+        "UpdateAgentInstance",
+    ):
+        assert (await api.call(name, FULL_BODIES[name] | one))["Code"] == 410001049, name
+    await api.ok("DeleteAgentInstance", one)
+
+
+async def test_live_digital_human_needs_a_room(api: Api) -> None:
+    body = dict(FULL_BODIES["CreateLiveDigitalHumanAgentInstance"])
+    assert (await api.call("CreateLiveDigitalHumanAgentInstance", body | {"RTC": None}))["Code"] == 410000003
+    cdn = await api.call("CreateLiveDigitalHumanAgentInstance", body | {"CDN": {"Url": "rtmp://x.example/live/k"}})
+    assert (cdn["Code"], "RTC" in cdn["Message"]) == (410001028, True)
+    silent = await api.call("CreateLiveDigitalHumanAgentInstance", body | {"AdvancedConfig": {"DisableTTS": True}})
+    assert silent["Message"].startswith("AdvancedConfig.DisableTTS is invalid")
+    idle = await api.call("CreateLiveDigitalHumanAgentInstance", body | {"AdvancedConfig": {"MaxIdleTime": 29}})
+    assert idle["Message"] == "AdvancedConfig.MaxIdleTime is invalid: expected an integer from 30 to 86400"

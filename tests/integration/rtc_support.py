@@ -58,6 +58,8 @@ class Agent:
     events: PeerEvents = field(default_factory=PeerEvents)
     video_late: float = 0.0
     """Seconds a picture leaves later than the voice of its time."""
+    noise: bool = False
+    """Whether pictures are hard to compress, so that the whole bitrate is used."""
     keyframes: int = 0
     wanted: list[float] = field(default_factory=list)
     bitrates: list[int] = field(default_factory=list)
@@ -89,6 +91,7 @@ class Agent:
         encoder = H264Encoder(width, height, 25, 400_000) if self.video is VideoKind.PICTURE else None
         picture = np.full((height * 3 // 2, width), 128, np.uint8)
         t = np.arange(960)
+        dice = np.random.default_rng(0)
         began = loop.time()
         late: set[asyncio.TimerHandle] = set()
         for n in range(1_000_000):
@@ -101,6 +104,8 @@ class Agent:
                     self.peer.send_motion(payload, n * 960)
                 else:
                     picture[:height] = (n * 2) % 200 + 20
+                    if self.noise:
+                        picture[: height // 2] = dice.integers(0, 255, (height // 2, width), np.uint8)
                     data, keyframe = encoder.encode(picture, self._force)
                     self._force = False
                     self.keyframes += keyframe

@@ -7,16 +7,16 @@ from typing import Final
 
 _WINDOW: Final = 1.0
 """Seconds over which the sent rate is measured."""
-_HEADROOM: Final = 1.25
-"""A receiver's estimate never rises much above what it gets (1.5 times, in practice), so an estimate this far above the
-sent rate says only that the link carries what was sent; below, that it carries no more."""
-_PROBE: Final = 1.25
-"""Growth of the limit with each report that found no congestion."""
+_DROP: Final = 0.95
+"""A receiver's estimate grows slowly from what it got, whatever the link could carry. So an estimate below the sent
+rate says nothing by itself, as pictures that begin to move are no congestion; one that falls by this factor does."""
+_GROWTH: Final = 1.08
+"""A second, of a limit without new signs of congestion; as in Google congestion control (draft-ietf-rmcat-gcc)."""
+_WARM_UP: Final = 3.0
+"""Seconds during which a browser's estimate is still that of its first few packets."""
 _LOSS_HIGH: Final = 0.10
 _LOSS_LOW: Final = 0.02
-_LOSS_GROWTH: Final = 1.08
-"""Above the upper share of lost packets the rate falls by half of it, below the lower it grows; after Google
-congestion control (draft-ietf-rmcat-gcc, section 6)."""
+"""Above the upper share of lost packets the rate falls by half of it, below the lower it grows (same draft)."""
 _FLOOR: Final = 80_000
 _FORGET: Final = 10_000_000
 """A limit that has grown beyond this no longer limits anything."""
@@ -29,6 +29,8 @@ class LinkEstimate:
         self._sent: deque[tuple[float, int]] = deque()
         self._sent_bytes = 0
         self._began: float | None = None
+        self._estimate: int | None = None
+        self._grown_at = 0.0
         self._by_delay: float | None = None
         self._by_loss: float | None = None
 
@@ -48,20 +50,32 @@ class LinkEstimate:
 
     def bandwidth(self, estimate: int, now: float) -> None:
         """REMB arrived."""
-        if estimate < _HEADROOM * self._rate(now):
-            self._by_delay = float(estimate)
-        elif self._by_delay is not None:
-            self._by_delay = _grown(max(float(estimate), self._by_delay), _PROBE)
+        previous, self._estimate = self._estimate, estimate
+        if self._began is None or now - self._began < _WARM_UP:
+            return
+        if previous is not None and estimate < _DROP * previous and estimate < self._rate(now):
+            self._by_delay, self._grown_at = float(estimate), now
+        else:
+            self._grow(now)
+            if self._by_delay is not None:
+                self._by_delay = max(self._by_delay, float(estimate))
 
     def loss(self, fraction: float, now: float) -> None:
         """A receiver report arrived with this share of lost packets."""
         if self._began is None or now - self._began < _WINDOW:
             return
         if fraction > _LOSS_HIGH:
-            base = self._rate(now) if self._by_loss is None else min(self._by_loss, self._rate(now))
-            self._by_loss = max(base * (1 - 0.5 * fraction), _FLOOR)
-        elif fraction < _LOSS_LOW and self._by_loss is not None:
-            self._by_loss = _grown(self._by_loss, _LOSS_GROWTH)
+            rate = self._rate(now)
+            base = rate if self._by_loss is None else min(self._by_loss, rate)
+            self._by_loss, self._grown_at = max(base * (1 - 0.5 * fraction), _FLOOR), now
+        elif fraction < _LOSS_LOW:
+            self._grow(now)
+
+    def _grow(self, now: float) -> None:
+        factor = _GROWTH ** max(now - self._grown_at, 0.0)
+        self._grown_at = now
+        self._by_delay = _grown(self._by_delay, factor)
+        self._by_loss = _grown(self._by_loss, factor)
 
     def _rate(self, now: float) -> float:
         self._forget(now)
@@ -72,6 +86,5 @@ class LinkEstimate:
             self._sent_bytes -= self._sent.popleft()[1]
 
 
-def _grown(limit: float, factor: float) -> float | None:
-    limit *= factor
-    return limit if limit < _FORGET else None
+def _grown(limit: float | None, factor: float) -> float | None:
+    return None if limit is None or limit * factor > _FORGET else limit * factor

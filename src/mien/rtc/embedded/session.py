@@ -86,6 +86,8 @@ class MediaSession(ABC):
         """Begins to close; may be called from anywhere, any number of times."""
         if self._closing is None:
             logger.debug("media session %s ends: %s", self.id, reason)
+            self._cancel_deadline()
+            self._stopped()
             self._closing = asyncio.get_running_loop().create_task(self._close(), name=f"rtc-close-{self.id}")
             self._ended(self)
 
@@ -106,6 +108,9 @@ class MediaSession(ABC):
     def _connected(self) -> None:  # noqa: B027 - optional
         """Media can flow."""
 
+    def _stopped(self) -> None:  # noqa: B027 - optional
+        """The session ends: nothing more is to be sent."""
+
     def _state_changed(self) -> None:
         state = self.pc.connectionState
         if state == "connected":
@@ -121,7 +126,6 @@ class MediaSession(ABC):
             self._deadline = None
 
     async def _close(self) -> None:
-        self._cancel_deadline()
         await self.pc.close()
 
 

@@ -74,7 +74,7 @@ class Viewer(MediaSession):
         channel, line = self._channel, self._audio
         if channel is None or channel.readyState != "open" or channel.bufferedAmount > _MAX_BUFFERED:
             return
-        if line is None or line.origin is None:
+        if line is None or line.origin is None or channel.transport.transport.state != "connected":
             return
         stamp = (line.origin + pts) & 0xFFFFFFFF
         at = self._stamp_offset
@@ -121,12 +121,11 @@ class Viewer(MediaSession):
         if channel.label == MOTION_LABEL:
             self._channel = channel
 
-    async def _close(self) -> None:
+    def _stopped(self) -> None:
         self._hub.remove(self)
         for line in (self._audio, self._video):
             if line is not None:
                 line.close()
-        await super()._close()
 
 
 class _Line:

@@ -77,6 +77,8 @@ async def test_a_conversation_by_async_client(api: Api) -> None:
     await mien.delete_agent_instance(instance)
     human = await mien.create_digital_human_agent_instance("guide", "u1", RTC, "lin")
     await mien.delete_agent_instance(human.instance_id, graceful=True)
+    live = await mien.create_live_digital_human_agent_instance("guide", "r1", "live_s", "live_u", "lin")
+    await mien.say(live.instance_id, "Welcome")
     await mien.unregister_agent("guide")
     with pytest.raises(MienError) as refused:
         await mien.say("1", "x")

@@ -96,14 +96,15 @@ def _operation(action: Action) -> JsonObject:
 
 
 def _without_null(node: Any) -> Any:
-    """Drops what only this program needs (`x-expected`, titles) and says `X` instead of `X or null`."""
+    """Drops what only this program needs (`x-expected`, titles), and says `X` of a member that may be left out instead
+    of `X or null`."""
     if isinstance(node, list):
         return [_without_null(item) for item in node]
     if not isinstance(node, Mapping):
         return node
     choices = node.get("anyOf")
-    if isinstance(choices, list) and {"type": "null"} in choices and len(choices) == 2:
-        (choice,) = (item for item in choices if item != {"type": "null"})
+    if isinstance(choices, list) and len(choices) == 2 and "default" in node and node["default"] is None:
+        choice = next(item for item in choices if item != {"type": "null"})
         rest = {name: value for name, value in node.items() if name not in ("anyOf", "default")}
         return _without_null({**choice, **rest})
     return {

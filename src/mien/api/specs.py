@@ -8,11 +8,15 @@ from mien.api.errors import ApiError, ReturnCode, invalid
 from mien.api.schemas.engines import Asr, Llm, Sensitivity, Tts, TurnDetect, Vad
 from mien.api.schemas.instances import (
     Advanced,
+    AdvancedLive,
     Callbacks,
+    CallbacksLive,
     CreateAgentInstance,
     CreateDigitalHumanAgentInstance,
+    CreateLiveDigitalHumanAgentInstance,
     Face,
     History,
+    RtcLive,
 )
 from mien.api.trial import is_trial_llm, is_trial_tts
 from mien.conversation.spec import (
@@ -134,6 +138,37 @@ def instance_spec(
         callbacks=_callbacks(body.CallbackConfig or Callbacks()),
         advanced=_advanced(advanced),
         digital_human=DigitalHumanSpec(resolved_human, video_kind(human)) if human else None,
+    )
+
+
+def live_spec(
+    app_id: int,
+    instance_id: str,
+    agent: AgentRecord,
+    body: CreateLiveDigitalHumanAgentInstance,
+    rtc: RtcLive,
+    resolved_human: str,
+) -> InstanceSpec:
+    """A live digital human: it has a voice and a face, but no model and no recogniser. Raises ApiError."""
+    advanced = body.AdvancedConfig or AdvancedLive()
+    if advanced.DisableTTS:
+        raise invalid("AdvancedConfig.DisableTTS", "false, because a live digital human does nothing but speak")
+    wanted = body.CallbackConfig or CallbacksLive()
+    return InstanceSpec(
+        app_id=app_id,
+        instance_id=instance_id,
+        agent_id=agent.agent_id,
+        agent_name=agent.name,
+        rtc=RtcSpec(rtc.RoomId, rtc.AgentUserId, rtc.AgentStreamId, stream_extra_info=rtc.StreamExtraInfo),
+        tts=tts_spec(body.TTS or (Tts.parse(agent.tts) if agent.tts else None)),
+        callbacks=CallbackSpec(
+            interrupted=bool(wanted.Interrupted),
+            agent_instance_status=bool(wanted.AgentInstanceStatus),
+            host_tag=wanted.HostTag,
+        ),
+        advanced=AdvancedSpec(max_idle_s=advanced.MaxIdleTime, tts_param_paths=dict(advanced.TTSParamPaths)),
+        digital_human=DigitalHumanSpec(resolved_human, video_kind(body.DigitalHuman)),
+        live=True,
     )
 
 

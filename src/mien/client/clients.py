@@ -49,6 +49,7 @@ class _Actions:
     query_agents = _Method(ops.query_agents)
     create_agent_instance = _Method(ops.create_agent_instance)
     create_digital_human_agent_instance = _Method(ops.create_digital_human_agent_instance)
+    create_live_digital_human_agent_instance = _Method(ops.create_live_digital_human_agent_instance)
     update_agent_instance = _Method(ops.update_agent_instance)
     delete_agent_instance = _Method(ops.delete_agent_instance)
     say = _Method(ops.say)

@@ -192,6 +192,34 @@ def create_digital_human_agent_instance(
     )
 
 
+def create_live_digital_human_agent_instance(
+    agent_id: str,
+    room_id: str,
+    agent_stream_id: str,
+    agent_user_id: str,
+    digital_human_id: str,
+    *,
+    config_id: Literal["mobile", "web"] = "mobile",
+    tts: JsonObject | None = None,
+    callback_config: JsonObject | None = None,
+    advanced_config: JsonObject | None = None,
+) -> Operation[DigitalHumanInstance]:
+    """CreateLiveDigitalHumanAgentInstance: a face in a room that speaks what `say` sends."""
+    body = _given(
+        AgentId=agent_id,
+        DigitalHuman={"DigitalHumanId": digital_human_id, "ConfigId": config_id},
+        RTC={"RoomId": room_id, "AgentStreamId": agent_stream_id, "AgentUserId": agent_user_id},
+        TTS=tts,
+        CallbackConfig=callback_config,
+        AdvancedConfig=advanced_config,
+    )
+    return Operation(
+        "CreateLiveDigitalHumanAgentInstance",
+        body,
+        lambda data: DigitalHumanInstance(data["AgentInstanceId"], data["DigitalHumanConfig"]),
+    )
+
+
 def update_agent_instance(
     instance_id: str,
     *,

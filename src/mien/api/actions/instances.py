@@ -13,13 +13,14 @@ from mien.api.schemas.engines import Tts
 from mien.api.schemas.instances import (
     CreateAgentInstance,
     CreateDigitalHumanAgentInstance,
+    CreateLiveDigitalHumanAgentInstance,
     DeleteAgentInstance,
     UpdateAgentInstance,
 )
-from mien.api.specs import asr_spec, instance_spec, llm_spec, tts_spec, video_kind
+from mien.api.specs import asr_spec, instance_spec, live_spec, llm_spec, tts_spec, video_kind
 from mien.api.trial import find_digital_human
 from mien.conversation.port import Instance
-from mien.conversation.spec import TtsSpec
+from mien.conversation.spec import InstanceSpec, TtsSpec
 from mien.rtc.port import VideoKind
 
 GROUP = "Instances"
@@ -43,13 +44,35 @@ async def create_agent_instance(call: Call, body: CreateAgentInstance) -> JsonOb
 )
 async def create_digital_human_agent_instance(call: Call, body: CreateDigitalHumanAgentInstance) -> JsonObject:
     """Starts an agent with a face in a room."""
-    kind = video_kind(body.DigitalHuman)
+    video_kind(body.DigitalHuman)  # refuses before anything is looked up
     human = find_digital_human(call.deps.digital_humans, body.DigitalHuman.DigitalHumanId)
     agent = await call.deps.store.agents.get(call.app.app_id, body.AgentId)
     spec = instance_spec(call.app.app_id, call.deps.ids.next(), agent, body, human.id)
-    package = call.base_url + call.deps.digital_humans.package_url(human.id) if kind is VideoKind.MOTION else ""
     await call.deps.instances.create(spec)
-    return {"AgentInstanceId": spec.instance_id, "DigitalHumanConfig": digital_human_config(body, kind, package)}
+    return _created(call, spec, body.DigitalHuman.DigitalHumanId)
+
+
+@action(
+    GROUP,
+    CreateLiveDigitalHumanAgentInstance,
+    failure=ReturnCode.CREATE_DIGITAL_HUMAN_FAILED,
+    result=results.DigitalHumanInstanceCreated,
+    digital_human=True,
+)
+async def create_live_digital_human_agent_instance(call: Call, body: CreateLiveDigitalHumanAgentInstance) -> JsonObject:
+    """Starts a face in a room that speaks what SendAgentInstanceTTS sends and listens to nobody."""
+    if body.CDN is not None:
+        raise ApiError(
+            ReturnCode.CREATE_DIGITAL_HUMAN_FAILED, "CDN is not available on this server: expected RTC, a room to join"
+        )
+    if body.RTC is None:
+        raise ApiError(ReturnCode.INVALID_PARAMETER, "RTC is required: expected an object")
+    video_kind(body.DigitalHuman)
+    human = find_digital_human(call.deps.digital_humans, body.DigitalHuman.DigitalHumanId)
+    agent = await call.deps.store.agents.get(call.app.app_id, body.AgentId)
+    spec = live_spec(call.app.app_id, call.deps.ids.next(), agent, body, body.RTC, human.id)
+    await call.deps.instances.create(spec)
+    return _created(call, spec, body.DigitalHuman.DigitalHumanId)
 
 
 @action(GROUP, UpdateAgentInstance, failure=ReturnCode.UPDATE_FAILED)
@@ -83,14 +106,24 @@ def find(call: Call, instance_id: str) -> Instance:
     return call.deps.instances.get(call.app.app_id, instance_id)
 
 
-def digital_human_config(body: CreateDigitalHumanAgentInstance, kind: VideoKind, package_url: str) -> str:
-    """What a drawing SDK needs to know, as Base64 of compact JSON."""
-    stream = {"RoomId": body.RTC.RoomId, "StreamId": body.RTC.AgentStreamId, "EncodeCode": "H264"}
+def digital_human_config(spec: InstanceSpec, digital_human_id: str, package_url: str) -> str:
+    """What a drawing SDK needs to know, as Base64 of compact JSON. `digital_human_id` is the id the caller used."""
+    assert spec.digital_human is not None
+    stream = {"RoomId": spec.rtc.room_id, "StreamId": spec.rtc.agent_stream_id, "EncodeCode": "H264"}
     if package_url:
         stream["PackageUrl"] = package_url
-    stream["ConfigId"] = kind.value
-    config = {"DigitalHumanId": body.DigitalHuman.DigitalHumanId, "Streams": [stream]}
+    stream["ConfigId"] = spec.digital_human.config_id.value
+    config = {"DigitalHumanId": digital_human_id, "Streams": [stream]}
     return base64.b64encode(json.dumps(config, separators=(",", ":")).encode()).decode()
+
+
+def _created(call: Call, spec: InstanceSpec, digital_human_id: str) -> JsonObject:
+    human = spec.digital_human
+    package = ""
+    if human is not None and human.config_id is VideoKind.MOTION:
+        package = call.base_url + call.deps.digital_humans.package_url(human.digital_human_id)
+    config = digital_human_config(spec, digital_human_id, package)
+    return {"AgentInstanceId": spec.instance_id, "DigitalHumanConfig": config}
 
 
 def _updated_tts(instance: Instance, wanted: Tts) -> TtsSpec:

@@ -10,7 +10,8 @@ from mien.api.deps import ApiDeps
 from mien.api.errors import ApiError, ReturnCode, from_exception
 from mien.api.schemas.base import JsonObject, Wire
 from mien.conversation.port import ConversationError
-from mien.store import App, StoreError
+from mien.errors import UserError
+from mien.store import App
 
 B = TypeVar("B", bound=Wire)
 
@@ -75,5 +76,5 @@ async def perform(call: Call, name: str) -> JsonObject | None:
     body = entry.body.parse(call.raw)
     try:
         return await entry.run(call, body)
-    except (ConversationError, StoreError) as error:
+    except (ConversationError, UserError) as error:
         raise from_exception(error, entry.failure, digital_human=entry.digital_human) from error

@@ -34,6 +34,21 @@ class Rtc(Wire):
     StreamExtraInfo: ExtraInfo = ""
 
 
+class RtcLive(Wire):
+    """Where a live digital human sits; it hears nobody."""
+
+    RoomId: RtcIdText
+    AgentStreamId: RtcIdText
+    AgentUserId: AgentUserIdText
+    StreamExtraInfo: ExtraInfo = ""
+
+
+class Cdn(Wire):
+    """Where a live digital human is pushed to instead of a room."""
+
+    Url: Annotated[str, Field(min_length=1, max_length=2048)]
+
+
 class RtcUpdate(Wire):
     """The stream a running instance shall listen to from now on."""
 
@@ -127,6 +142,36 @@ class CreateDigitalHumanAgentInstance(CreateAgentInstance):
     """CreateDigitalHumanAgentInstance: an agent with a face."""
 
     DigitalHuman: Face
+
+
+class CallbacksLive(Wire):
+    """Which of the optional callbacks a live digital human sends."""
+
+    Interrupted: Flag = 0
+    AgentInstanceStatus: Flag = 0
+    HostTag: str = Field(default="", max_length=128)
+
+
+class AdvancedLive(Wire):
+    """How a live digital human behaves."""
+
+    MaxIdleTime: int = Field(default=900, ge=30, le=86400, description="s without a text to speak before it ends")
+    DisableTTS: bool = False
+    TTSParamPaths: dict[str, str] = Field(default_factory=dict)
+
+
+class CreateLiveDigitalHumanAgentInstance(Wire):
+    """CreateLiveDigitalHumanAgentInstance: a face that speaks what it is sent and listens to nobody."""
+
+    aliases: ClassVar[Mapping[str, str]] = {"rtcinfo": "RTC"}
+
+    AgentId: AgentIdText
+    DigitalHuman: Face
+    RTC: RtcLive | None = Field(default=None, description="Required unless CDN is given")
+    CDN: Cdn | None = Field(default=None, description="Not available on this server yet")
+    TTS: Tts | None = None
+    CallbackConfig: CallbacksLive | None = None
+    AdvancedConfig: AdvancedLive | None = None
 
 
 class UpdateAgentInstance(Wire):

@@ -241,12 +241,8 @@ export function useCall(elements: () => CallElements) {
     agentMeter = userMeter = undefined;
     const context = audio;
     audio = undefined;
-    await Promise.allSettled([
-      ended?.agent ? stopAgent(ended.agent.agent_instance_id) : undefined,
-      ended?.view?.close(),
-      ended?.room.logout(),
-      context?.close(),
-    ]);
+    await Promise.allSettled([ended?.view?.close(), ended?.room.logout(), context?.close()]);
+    if (ended?.agent) await stopAgent(ended.agent.agent_instance_id).catch(() => undefined);
   }
 
   function toggleMute(): void {

@@ -124,6 +124,7 @@ export class AgentView extends Emitter<AgentViewEvents> {
     cancelAnimationFrame(this.#frame);
     this.#renderer?.dispose();
     this.#renderer = undefined;
+    // Silent at once, whatever the server takes to end the stream.
     this.#elements.video.srcObject = null;
     await this.#playback?.close();
   }

@@ -112,14 +112,14 @@ void main() {
   rgb = mix(rgb, body, 0.9 * ss(1.0, 0.55, r));
 
   vec4 k = region(uLower, rect(uLowerRect, j));
-  rgb = mix(rgb, k.rgb * (0.80 - 0.62 * uRound), k.a);
+  rgb = mix(rgb, k.rgb * 0.74, k.a * (1.0 - 0.95 * uRound));
 
   vec2 tip = vec2(p.x, p.y - mix(p.y - j.y + 0.15, 0.155, uTongue)) / vec2(0.185, 0.085);
   r = dot(tip, tip);
   rgb = mix(rgb, uTongueTone * (0.66 + 0.34 * clamp(1.0 - r, 0.0, 1.0)), ss(1.0, 0.72, r) * ss(0.05, 0.40, uTongue));
 
   k = region(uUpper, rect(uUpperRect, p));
-  rgb = mix(rgb, k.rgb * (1.0 - 0.85 * uRound), k.a);
+  rgb = mix(rgb, k.rgb * (1.0 - 0.45 * uRound), k.a * (1.0 - 0.92 * uRound));
 
   float s = mix(0.52, 1.0, ss(0.0, 0.11, du / uWidth)) * mix(0.80, 1.0, ss(0.0, 0.05, dl / uWidth))
           * (1.0 - 0.62 * ss(0.26, 0.50, abs(p.x))) * mix(0.72, 1.0, ss(0.0, 0.14, uGap / uWidth));

@@ -32,6 +32,8 @@ export abstract class Link<Events extends LinkEvents = LinkEvents> extends Emitt
   #access: RoomAccess | undefined;
   #closed = false;
   #attempt = 0;
+  /** Session the present resource belongs to; it ends with its session. */
+  #sessionOf = "";
 
   constructor(readonly streamId: string) {
     super();
@@ -50,7 +52,8 @@ export abstract class Link<Events extends LinkEvents = LinkEvents> extends Emitt
   async connect(access: RoomAccess): Promise<void> {
     this.#access = access;
     const attempt = ++this.#attempt;
-    await this.#drop();
+    await this.#drop(access.session !== this.#sessionOf);
+    this.#sessionOf = access.session;
     const pc = new RTCPeerConnection({ iceServers: access.iceServers, bundlePolicy: "max-bundle" });
     this.pc = pc;
     this.prepare(pc);
@@ -71,22 +74,21 @@ export abstract class Link<Events extends LinkEvents = LinkEvents> extends Emitt
     this.emitLink("connected", undefined);
   }
 
-  /** Ends it here and on the server. */
-  async close(): Promise<void> {
+  /** Ends it here and on the server; `gone`: the server has ended it already. */
+  async close(gone = false): Promise<void> {
     this.#closed = true;
     this.#attempt++;
-    await this.#drop();
+    await this.#drop(gone);
   }
 
-  async #drop(): Promise<void> {
-    const resource = this.#resource;
+  async #drop(gone = false): Promise<void> {
+    const [resource, pc] = [this.#resource, this.pc];
     this.#resource = undefined;
-    if (this.pc) {
-      this.pc.onconnectionstatechange = null;
-      this.pc.close();
-      this.pc = undefined;
-    }
-    await resource?.end();
+    this.pc = undefined;
+    if (pc) pc.onconnectionstatechange = null;
+    // The server first: it would take the closing connection for the end, and know nothing of the resource then.
+    if (!gone) await resource?.end();
+    pc?.close();
   }
 
   #watch(pc: RTCPeerConnection): void {

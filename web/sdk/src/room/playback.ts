@@ -46,8 +46,8 @@ export class Playback extends Link<PlaybackEvents> {
     return new RtpClock(read, CARRIER_RATE[carrier], performance.timeOrigin);
   }
 
-  override async close(): Promise<void> {
-    await super.close();
+  override async close(gone = false): Promise<void> {
+    await super.close(gone);
     this.#worker?.terminate();
     this.#worker = undefined;
     for (const track of this.media.getTracks()) this.media.removeTrack(track);

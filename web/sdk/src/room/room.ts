@@ -168,7 +168,7 @@ export class MienRoom extends Emitter<RoomEvents> {
       for (const link of this.#links) {
         if (link instanceof Playback && link.streamId === stream_id) {
           this.#links.delete(link);
-          void link.close();
+          void link.close(true);
         }
       }
     }
@@ -205,6 +205,7 @@ export class MienRoom extends Emitter<RoomEvents> {
   }
 
   async #end(error: MienError): Promise<void> {
+    this.#access = undefined;
     await this.logout();
     this.emit("closed", error);
   }

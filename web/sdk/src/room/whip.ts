@@ -3,6 +3,7 @@ import { MienError } from "../errors";
 
 /** Candidates of the local network are there within this; later ones are trickled. */
 const GATHER_MS = 700;
+const END_TIMEOUT_MS = 1_500;
 
 /** A negotiated connection on the server. */
 export interface Resource {
@@ -48,7 +49,8 @@ export async function negotiate(pc: RTCPeerConnection, endpoint: string, session
     pc.onicecandidate = null;
     if (!resource) return;
     try {
-      await fetch(resource, { method: "DELETE", headers: { authorization }, keepalive: true });
+      const signal = AbortSignal.timeout(END_TIMEOUT_MS);
+      await fetch(resource, { method: "DELETE", headers: { authorization }, keepalive: true, signal });
     } catch {
       // The server notices by itself when the connection's packets stop.
     }

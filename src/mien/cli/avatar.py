@@ -37,7 +37,9 @@ class Size(StrEnum):
 
 @app.command()
 def create(
-    picture: Annotated[Path, typer.Argument(help="A photograph or illustration of one person, upper body, face to the camera")],
+    picture: Annotated[
+        Path, typer.Argument(help="A photograph or illustration of one person, upper body, face to the camera")
+    ],
     name: Annotated[str, typer.Option(help="Name shown in lists")] = "",
     style: Annotated[Style, typer.Option(help="Photograph or illustration; auto decides")] = Style.auto,
     size: Annotated[Size, typer.Option(help="1080x1920, 1920x1080 or 1080x1080")] = Size.portrait,
@@ -100,7 +102,9 @@ def show(avatar_id: Annotated[str, typer.Argument(metavar="ID")]) -> None:
     table.add_row("style", package.style)
     table.add_row("canvas", f"{package.size[0]} x {package.size[1]}")
     table.add_row("face", f"{package.frame.sc:.0f} px between the outer eye corners")
-    table.add_row("mesh", f"{len(package.rest)} points, {len(package.triangles)} triangles, {len(package.keys)} key shapes")
+    table.add_row(
+        "mesh", f"{len(package.rest)} points, {len(package.triangles)} triangles, {len(package.keys)} key shapes"
+    )
     table.add_row("layers", "person and background apart" if package.matte is not None else "one")
     table.add_row("file", f"{path} ({path.stat().st_size / 1e6:.2f} MB)")
     table.add_row("hash", package.content_hash)

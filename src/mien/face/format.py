@@ -1,4 +1,5 @@
-"""The digital-human package on disk: one zip, described in docs/package-format.md. Reading treats the file as hostile."""
+"""The digital-human package on disk: one zip, described in docs/package-format.md. Reading treats the file as
+hostile."""
 
 from __future__ import annotations
 
@@ -38,9 +39,27 @@ Side = Literal["r", "l"]
 Style = Literal["photo", "illustration"]
 
 KEY_NAMES = frozenset(
-    ("jaw", "wide", "pucker", "press", "smile", "frown", "upper_up", "lower_down", "fv", "cheek", "blink_r", "blink_l", "brow_r",
-     "brow_l", "brow_r_down", "brow_l_down", "jaw_pucker", "jaw_wide")
-)  # fmt: skip
+    (
+        "jaw",
+        "wide",
+        "pucker",
+        "press",
+        "smile",
+        "frown",
+        "upper_up",
+        "lower_down",
+        "fv",
+        "cheek",
+        "blink_r",
+        "blink_l",
+        "brow_r",
+        "brow_l",
+        "brow_r_down",
+        "brow_l_down",
+        "jaw_pucker",
+        "jaw_wide",
+    )
+)
 """The key shapes a renderer must know."""
 
 
@@ -179,8 +198,9 @@ class Meta(_Model):
 
 @dataclass(frozen=True, slots=True)
 class Package:
-    """A digital human, ready to draw. Shapes: picture (H, W, 3) u8 RGB; rest, source (n, 2); weights (n, 4); triangles (t, 3); grid
-    (rows, cols, 4); each key (n, 2); atlas (h, w, 4) u8 straight-alpha RGBA; plate (H, W, 3) and matte (H, W) or None."""
+    """A digital human, ready to draw. Shapes: picture (H, W, 3) u8 RGB; rest, source (n, 2); weights (n, 4);
+    triangles (t, 3); grid (rows, cols, 4); each key (n, 2); atlas (h, w, 4) u8 straight-alpha RGBA; plate (H, W,
+    3) and matte (H, W) or None."""
 
     name: str
     style: Style
@@ -297,17 +317,18 @@ def encode_image(pixels: Bytes, kind: Literal["WEBP", "PNG", "JPEG"], *, quality
 
 def read_package(source: Path | bytes) -> Package:
     """Opens and checks a package. Raises PackageError."""
-    try:
-        if isinstance(source, Path):
-            if source.stat().st_size > MAX_ZIP:
-                raise PackageError(f"{source.name} is larger than a package may be ({MAX_ZIP >> 20} MB).")
-            source = source.read_bytes()
-    except OSError as error:
-        raise PackageError(f"Could not read {source}: {error.strerror or error}.") from error
-    if len(source) > MAX_ZIP:
+    if isinstance(source, Path):
+        try:
+            size = source.stat().st_size
+            data = source.read_bytes() if size <= MAX_ZIP else b""
+        except OSError as error:
+            raise PackageError(f"Could not read {source}: {error.strerror or error}.") from error
+    else:
+        data, size = source, len(source)
+    if size > MAX_ZIP:
         raise PackageError(f"The package is larger than {MAX_ZIP >> 20} MB.")
     try:
-        return _unpack(source)
+        return _unpack(data)
     except PackageError:
         raise
     except ValidationError as error:
@@ -351,8 +372,8 @@ def _unpack(data: bytes) -> Package:
         version = raw.get("version") if isinstance(raw, dict) else None
         if isinstance(raw, dict) and raw.get("format") == "mien-face" and version != VERSION:
             raise PackageError(
-                f"The package has format version {version}; this Mien reads version {VERSION}. Make it again from its picture "
-                "with `mien avatar create`."
+                f"The package has format version {version}; this Mien reads version {VERSION}. Make it again from its "
+                "picture with `mien avatar create`."
             )
         meta = Meta.model_validate(raw)
         width, height = meta.canvas
@@ -391,8 +412,9 @@ def _assemble(
     unknown = [k for k in meta.keys if k not in KEY_NAMES]
     if unknown:
         raise PackageError(f"The package has a key shape this Mien does not know: {unknown[0][:40]!r}.")
-    for eye in (meta.mouth, *meta.eyes.values()):
-        _expect(len(eye.up) == len(eye.lo) and max(*eye.up, *eye.lo) < n, "a chain")
+    chains = [(meta.mouth.up, meta.mouth.lo), *((eye.up, eye.lo) for eye in meta.eyes.values())]
+    for up, lo in chains:
+        _expect(len(up) == len(lo) and max(*up, *lo) < n, "a chain")
     _expect(set(meta.eyes) == {"r", "l"}, "the eyes")
     h, w = atlas.shape[:2]
     for name, (x0, y0, x1, y1) in meta.atlas.regions.items():
@@ -403,16 +425,31 @@ def _assemble(
     needed |= {"lip_line"} if meta.mouth.lip_line is not None else set()
     _expect(needed <= set(meta.atlas.regions), "the atlas: a region is missing")
     return Package(
-        name=meta.name, style=meta.style, picture=picture, frame=meta.frame, pivot=meta.pivot, limits=meta.limits, gains=meta.gains,
-        grid_step=step, grid=read["grid"].astype(np.float32), rest=rest.astype(np.float32), source=source.astype(np.float32),
-        triangles=triangles.astype(np.int32), weights=read["weights"].astype(np.float32),
+        name=meta.name,
+        style=meta.style,
+        picture=picture,
+        frame=meta.frame,
+        pivot=meta.pivot,
+        limits=meta.limits,
+        gains=meta.gains,
+        grid_step=step,
+        grid=read["grid"].astype(np.float32),
+        rest=rest.astype(np.float32),
+        source=source.astype(np.float32),
+        triangles=triangles.astype(np.int32),
+        weights=read["weights"].astype(np.float32),
         keys={k: np.ascontiguousarray(v, np.float32) for k, v in zip(meta.keys, read["keys"], strict=True)},
-        mouth=meta.mouth, eyes=dict(meta.eyes), atlas=atlas, regions=dict(meta.atlas.regions), plate=plate, matte=matte,
+        mouth=meta.mouth,
+        eyes=dict(meta.eyes),
+        atlas=atlas,
+        regions=dict(meta.atlas.regions),
+        plate=plate,
+        matte=matte,
         content_hash=digest,
-    )  # fmt: skip
+    )
 
 
-_DTYPES = {"f32": np.dtype("<f4"), "i16": np.dtype("<i2"), "u16": np.dtype("<u2")}
+_DTYPES: dict[str, np.dtype[np.generic]] = {"f32": np.dtype("<f4"), "i16": np.dtype("<i2"), "u16": np.dtype("<u2")}
 
 
 def _read_array(blob: bytes, spec: _Array) -> NDArray[np.float64]:

@@ -1,4 +1,5 @@
-"""The digital humans of this server: one zip per id in a folder, and the default ones that are made from Mien's own pictures on first use."""
+"""The digital humans of this server: one zip per id in a folder, and the default ones that are made from Mien's own
+pictures on first use."""
 
 from __future__ import annotations
 
@@ -6,12 +7,14 @@ import json
 import re
 import threading
 import uuid
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Literal
 
 import cv2
+import numpy as np
 import structlog
 
 from mien.errors import UserError
@@ -36,17 +39,23 @@ class UnknownAvatar(UserError):
 
 @dataclass(frozen=True, slots=True)
 class DefaultHuman:
-    """A digital human that comes with Mien. `voice` is the gender of the voice that suits it."""
+    """A digital human that comes with Mien. `names` and `voices` (of the local engine) by language, "en" and "zh"."""
 
     id: str
-    name: str
+    names: Mapping[str, str]
     picture: Path
-    voice: Literal["female", "male"]
+    style: Literal["auto", "photo", "illustration"]
+    voices: Mapping[str, str]
+
+    @property
+    def name(self) -> str:
+        return self.names["en"]
 
 
 @dataclass(frozen=True, slots=True)
 class AvatarEntry:
-    """What a list of digital humans shows. `made`: whether its package exists already (defaults are made on first use)."""
+    """What a list of digital humans shows. `made`: whether its package exists already (defaults are made on first
+    use)."""
 
     id: str
     name: str
@@ -61,14 +70,12 @@ def default_humans() -> tuple[DefaultHuman, ...]:
     index = DEFAULTS_DIR / "defaults.json"
     if not index.is_file():
         return ()
-    raw = json.loads(index.read_text("utf-8"))
-    entries = raw["defaults"] if isinstance(raw, dict) else raw
-    found = []
-    for entry in entries:
-        gender = entry.get("voice_gender") or entry.get("gender") or entry.get("voice") or "female"
-        picture = DEFAULTS_DIR / (entry.get("picture") or f"{entry['id']}.png")
-        found.append(DefaultHuman(entry["id"], entry["name"], picture, "male" if gender == "male" else "female"))
-    return tuple(found)
+    return tuple(
+        DefaultHuman(
+            entry["id"], entry["name"], DEFAULTS_DIR / entry["picture"], entry.get("style", "auto"), entry["voices"]
+        )
+        for entry in json.loads(index.read_text("utf-8"))
+    )
 
 
 class PackageStore:
@@ -104,13 +111,13 @@ class PackageStore:
             path = self._default_path(d)
             entries.append(AvatarEntry(d.id, d.name, path, default=True, made=path.is_file()))
         known = {d.id for d in defaults}
-        for path in sorted(self.root.glob("*.zip")):
-            if path.stem not in known and _ID.fullmatch(path.stem):
-                entries.append(AvatarEntry(path.stem, self._name(path), path, default=False, made=True))
+        own = (p for p in sorted(self.root.glob("*.zip")) if p.stem not in known and _ID.fullmatch(p.stem))
+        entries.extend(AvatarEntry(p.stem, self._name(p), p, default=False, made=True) for p in own)
         return entries
 
     def path(self, avatar_id: str) -> Path:
-        """The zip of an id or alias, made now if it is a default one not used before (under 3 s). Raises UnknownAvatar."""
+        """The zip of an id or alias, made now if it is a default one not used before (under 3 s). Raises
+        UnknownAvatar."""
         wanted = self._checked(self.resolve(avatar_id))
         own = self._path(wanted)
         if own.is_file():
@@ -132,11 +139,6 @@ class PackageStore:
         with self._lock:
             self._opened[path] = (stamp, package)
         return package
-
-    def voice_of(self, avatar_id: str) -> Literal["female", "male"] | None:
-        """The voice that suits a default digital human, None for others."""
-        wanted = self.resolve(avatar_id)
-        return next((d.voice for d in default_humans() if d.id == wanted), None)
 
     def create(
         self,
@@ -187,7 +189,7 @@ class PackageStore:
         """A JPEG of the digital human at rest, `height` pixels high."""
         package = self.get(avatar_id)
         width = max(2, round(height * package.size[0] / package.size[1]))
-        small = cv2.resize(package.picture, (width, height), interpolation=cv2.INTER_AREA)
+        small = np.asarray(cv2.resize(package.picture, (width, height), interpolation=cv2.INTER_AREA), np.uint8)
         return encode_image(small, "JPEG", quality=88)
 
     # --- inside
@@ -208,7 +210,9 @@ class PackageStore:
         path = self._default_path(default)
         with self._lock:  # two calls at once make it once
             if not path.is_file():
-                info = create_package(default.picture, path, name=default.name, models_dir=self._models_dir)
+                info = create_package(
+                    default.picture, path, name=default.name, style=default.style, models_dir=self._models_dir
+                )
                 log.info("default digital human made", id=default.id, seconds=round(info.seconds, 2), style=info.style)
         return path
 

@@ -26,7 +26,8 @@ Progress = Callable[[str], None]
 
 @dataclass(frozen=True, slots=True)
 class PackageInfo:
-    """What came of a picture. `notes` are sentences for the user (several faces, a small face, …); sizes in pixels and bytes."""
+    """What came of a picture. `notes` are sentences for the user (several faces, a small face, …); sizes in pixels
+    and bytes."""
 
     path: Path
     name: str
@@ -58,7 +59,8 @@ def create_package(
 ) -> PackageInfo:
     """Makes a digital human from one picture and writes its package to `out`.
 
-    `progress` is told each step in a few words. Raises PictureError when the picture cannot be used, OSError when `out` cannot be written.
+    `progress` is told each step in a few words. Raises PictureError when the picture cannot be used, OSError when
+    `out` cannot be written.
     """
     started = time.perf_counter()
     say = progress or (lambda _: None)
@@ -100,9 +102,7 @@ def read_hash(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
-def _frame(
-    source: Picture, points: Doubles, size: CanvasSize, nets: FaceNetworks
-) -> tuple[NDArray[np.uint8], Doubles]:
+def _frame(source: Picture, points: Doubles, size: CanvasSize, nets: FaceNetworks) -> tuple[NDArray[np.uint8], Doubles]:
     """The canvas picture and the landmarks found again on it (canvas px, corner convention, with z)."""
     target = SIZES[size]
     h, w = source.rgb.shape[:2]

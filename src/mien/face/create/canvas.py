@@ -1,4 +1,5 @@
-"""Crops a picture around its person and scales it to the canvas of a call, extending the background where it is too small."""
+"""Crops a picture around its person and scales it to the canvas of a call, extending the background where it is too
+small."""
 
 from __future__ import annotations
 
@@ -32,8 +33,8 @@ class Crop:
 
 
 def choose_crop(picture: tuple[int, int], eyes: tuple[float, float], sc: float, aspect: float) -> Crop:
-    """The part of a (width, height) picture to show: `eyes` is the middle between them, `sc` the outer-eye distance, px;
-    `aspect` is width / height of the canvas."""
+    """The part of a (width, height) picture to show: `eyes` is the middle between them, `sc` the outer-eye distance,
+    px; `aspect` is width / height of the canvas."""
     pw, ph = picture
     tallest = TALLEST * sc * (1.0 if aspect < 1 else 0.75)
     height = min(ph, tallest)
@@ -81,4 +82,4 @@ def _extend(rgb: Rgb, top: int, bottom: int, left: int, right: int) -> Rgb:
     grain = float(np.clip((edge - cv2.GaussianBlur(edge, (0, 0), 1.5)).std(), 0, 4))
     noise = np.random.default_rng(1).normal(0, grain, (*out.shape[:2], 1)).astype(np.float32)
     mixed = out * (1 - k) + (soft + noise) * k
-    return np.clip(mixed, 0, 255).astype(np.uint8)
+    return np.asarray(np.clip(mixed, 0, 255), np.uint8)

@@ -47,13 +47,10 @@ def choose_face(nets: FaceNetworks, picture: Picture) -> ChosenFace:
     h, w = picture.rgb.shape[:2]
     found = nets.detect(picture.rgb)
     if not found:
-        # The detector expects a face of a fair size: look again at the upper and middle part alone.
-        found = _closer(nets, picture)
-    if not found:
         raise PictureError(
             "no_face",
-            "No face was found in the picture. Use one that shows a single person from the front, face clearly visible and "
-            "at least 200 pixels high.",
+            "No face was found in the picture. Use one that shows a single person from the front, face clearly visible "
+            "and at least 200 pixels high.",
         )
     notes = []
     largest = found[0]
@@ -66,8 +63,8 @@ def choose_face(nets: FaceNetworks, picture: Picture) -> ChosenFace:
     if score < MIN_SCORE:
         raise PictureError(
             "no_face",
-            f"What was found does not look like a face from the front (score {score:.2f}, at least {MIN_SCORE:.2f} needed). Use a "
-            "picture of one person who looks at the camera.",
+            f"What was found does not look like a face from the front (score {score:.2f}, at least {MIN_SCORE:.2f} "
+            "needed). Use a picture of one person who looks at the camera.",
         )
     if sc < MIN_EYE_DISTANCE:
         raise PictureError(
@@ -79,13 +76,13 @@ def choose_face(nets: FaceNetworks, picture: Picture) -> ChosenFace:
     if abs(yaw) > MAX_YAW or abs(pitch) > MAX_PITCH or abs(roll) > MAX_ROLL:
         raise PictureError(
             "face_turned",
-            f"The head is turned too far (sideways {abs(yaw):.0f}°, up or down {abs(pitch):.0f}°, tilted {abs(roll):.0f}°; up to "
-            f"{MAX_YAW:.0f}°, {MAX_PITCH:.0f}° and {MAX_ROLL:.0f}° can be used). Use a picture that looks at the camera.",
+            f"The head is turned too far (sideways {abs(yaw):.0f}°, up or down {abs(pitch):.0f}°, tilted {abs(roll):.0f}°; "
+            f"up to {MAX_YAW:.0f}°, {MAX_PITCH:.0f}° and {MAX_ROLL:.0f}° can be used). Use a picture that looks at the "
+            "camera.",
         )
     if sc < SMALL_EYE_DISTANCE:
-        notes.append(f"The face is small ({sc * scale:.0f} pixels between the outer eye corners); it will look soft. 150 or more look good.")
+        notes.append(
+            f"The face is small ({sc * scale:.0f} pixels between the outer eye corners); it will look soft. "
+            "150 or more look good."
+        )
     return ChosenFace(points, tuple(notes))
-
-
-def _closer(nets: FaceNetworks, picture: Picture) -> list:  # type: ignore[type-arg]
-    return []

@@ -1,4 +1,5 @@
-"""Bytes of an unknown picture → upright RGB pixels. The bytes are treated as hostile: the header is checked before any pixel is decoded."""
+"""Bytes of an unknown picture → upright RGB pixels. The bytes are treated as hostile: the header is checked before
+any pixel is decoded."""
 
 from __future__ import annotations
 
@@ -41,7 +42,9 @@ def decode(source: bytes | Path) -> Picture:
         try:
             image = Image.open(io.BytesIO(data), formats=_FORMATS)
         except UnidentifiedImageError as error:
-            raise PictureError("unsupported", "This file is not a picture Mien can read. Use JPEG, PNG or WebP.") from error
+            raise PictureError(
+                "unsupported", "This file is not a picture Mien can read. Use JPEG, PNG or WebP."
+            ) from error
         except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
             raise _corrupt(error) from error
         _check_size(*image.size)
@@ -51,11 +54,21 @@ def decode(source: bytes | Path) -> Picture:
             original = image.size
             image.seek(0)
             image.load()
-            image = ImageOps.exif_transpose(image)
-            return _to_arrays(image, original)
+            return _to_arrays(ImageOps.exif_transpose(image), original)
         except PictureError:
             raise
-        except (OSError, ValueError, SyntaxError, EOFError, MemoryError, OverflowError, TypeError, KeyError, IndexError, Image.DecompressionBombError) as error:
+        except (
+            OSError,
+            ValueError,
+            SyntaxError,
+            EOFError,
+            MemoryError,
+            OverflowError,
+            TypeError,
+            KeyError,
+            IndexError,
+            Image.DecompressionBombError,
+        ) as error:
             raise _corrupt(error) from error
 
 
@@ -65,19 +78,22 @@ def _read(source: bytes | Path) -> bytes:
             size = source.stat().st_size
             if size > MAX_BYTES:
                 raise _too_many_bytes(size)
-            source = source.read_bytes()
+            data = source.read_bytes()
         except OSError as error:
             raise PictureError("corrupt", f"Could not read {source}: {error.strerror or error}.") from error
-    if len(source) > MAX_BYTES:
-        raise _too_many_bytes(len(source))
-    if not source:
+    else:
+        data = source
+    if len(data) > MAX_BYTES:
+        raise _too_many_bytes(len(data))
+    if not data:
         raise PictureError("corrupt", "The file is empty.")
-    return source
+    return data
 
 
 def _too_many_bytes(size: int) -> PictureError:
     return PictureError(
-        "too_large", f"The file has {size / 1e6:.0f} MB; at most {MAX_BYTES / 1e6:.0f} MB are accepted. Save it as a JPEG."
+        "too_large",
+        f"The file has {size / 1e6:.0f} MB; at most {MAX_BYTES / 1e6:.0f} MB are accepted. Save it as a JPEG.",
     )
 
 
@@ -96,7 +112,8 @@ def _check_size(width: int, height: int) -> None:
     if min(width, height) < MIN_SIDE:
         raise PictureError(
             "too_small",
-            f"The picture is {width} x {height}; at least {MIN_SIDE} pixels a side are needed, and 1000 or more look good.",
+            f"The picture is {width} x {height}; at least {MIN_SIDE} pixels a side are needed, and 1000 or more look "
+            "good.",
         )
 
 

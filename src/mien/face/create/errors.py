@@ -6,7 +6,17 @@ from typing import Literal
 
 from mien.errors import UserError
 
-Reason = Literal["corrupt", "too_large", "too_small", "unsupported", "no_face", "face_too_small", "face_turned", "mouth_hidden", "models_missing"]
+Reason = Literal[
+    "corrupt",
+    "too_large",
+    "too_small",
+    "unsupported",
+    "no_face",
+    "face_too_small",
+    "face_turned",
+    "mouth_hidden",
+    "models_missing",
+]
 
 
 class PictureError(UserError):

@@ -1,4 +1,5 @@
-"""Eyes of a photograph: lids and iris found exactly, the eyeball without its iris, the iris alone, and skin for the closed lid."""
+"""Eyes of a photograph: lids and iris found exactly, the eyeball without its iris, the iris alone, and skin for the
+closed lid."""
 
 from __future__ import annotations
 
@@ -9,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mien.face.create import topology as topo
-from mien.face.create.sampling import luminance, rgba, sample_points, sample_rect, texture_size
 from mien.face.create.faceframe import FaceFrame, smooth_step
+from mien.face.create.sampling import luminance, rgba, sample_points, sample_rect, texture_size
 
 Bytes = NDArray[np.uint8]
 Floats = NDArray[np.float32]
@@ -39,8 +40,9 @@ class EyeModel:
 
 
 def lid_lines(p: Doubles, contour: Doubles, side: topo.Side) -> tuple[Doubles, Doubles]:
-    """The upper and lower lid line, each (9, 2) from the viewer's left, from the mesh points `p` and the 71-point `contour` of the iris
-    network (both face units). The contour is the finer of the two; where they disagree wildly the mesh is right."""
+    """The upper and lower lid line, each (9, 2) from the viewer's left, from the mesh points `p` and the 71-point
+    `contour` of the iris network (both face units). The contour is the finer of the two; where they disagree
+    wildly the mesh is right."""
     mesh_up, mesh_lo = p[list(topo.EYE_UPPER[side])], p[list(topo.EYE_LOWER[side])]
     up, lo = contour[list(_UPPER_CONTOUR)], contour[list(_LOWER_CONTOUR)]
     if up[0, 0] > up[-1, 0]:
@@ -55,8 +57,8 @@ def lid_lines(p: Doubles, contour: Doubles, side: topo.Side) -> tuple[Doubles, D
 
 
 def find_iris(image: Bytes, frame: FaceFrame, rim: Doubles, upper: Doubles, lower: Doubles) -> tuple[Doubles, float]:
-    """Centre (face units) and radius of the iris. `rim` holds the iris network's 5 points; the radius is refined where the picture turns
-    from dark to light on the left and right of it."""
+    """Centre (face units) and radius of the iris. `rim` holds the iris network's 5 points; the radius is refined
+    where the picture turns from dark to light on the left and right of it."""
     centre = rim[0].copy()
     radius = float(np.linalg.norm(rim[1:] - centre, axis=1).mean())
     width = float(upper[-1, 0] - upper[0, 0])
@@ -69,13 +71,15 @@ def find_iris(image: Bytes, frame: FaceFrame, rim: Doubles, upper: Doubles, lowe
     grey = luminance(image).astype(np.float32)
     for k in np.linspace(0.8, 1.65, 18):
         for dx in np.linspace(-0.3, 0.3, 7):
-            c = centre + [dx * radius, 0.0]
+            c = centre + np.array([dx * radius, 0.0])
             r = radius * k
             ring = np.stack([np.cos(angles), np.sin(angles)], -1)
             inside = sample_points(grey, frame.to_px(c + ring * (r * 0.87))[None])[0]
             outside = sample_points(grey, frame.to_px(c + ring * (r * 1.13))[None])[0]
             px = c + ring * r * 1.13
-            seen = (px[:, 1] > np.interp(px[:, 0], upper[:, 0], upper[:, 1])) & (px[:, 1] < np.interp(px[:, 0], lower[:, 0], lower[:, 1]))
+            seen = (px[:, 1] > np.interp(px[:, 0], upper[:, 0], upper[:, 1])) & (
+                px[:, 1] < np.interp(px[:, 0], lower[:, 0], lower[:, 1])
+            )
             if seen[:13].sum() < 4 or seen[13:].sum() < 4:
                 continue
             step = (outside - inside)[seen]
@@ -85,41 +89,70 @@ def find_iris(image: Bytes, frame: FaceFrame, rim: Doubles, upper: Doubles, lowe
     return found
 
 
-def build_eye(image: Bytes, frame: FaceFrame, side: topo.Side, upper: Doubles, lower: Doubles, iris: Doubles, radius: float, feather: float) -> EyeModel:
+def build_eye(
+    image: Bytes,
+    frame: FaceFrame,
+    side: topo.Side,
+    upper: Doubles,
+    lower: Doubles,
+    iris: Doubles,
+    radius: float,
+    feather: float,
+) -> EyeModel:
     """Cuts one eye into layers. `image` is the canvas picture; everything else in face units."""
     width = float(upper[-1, 0] - upper[0, 0])
     opening = float((lower[:, 1] - upper[:, 1]).max())
     rect = (
-        float(upper[0, 0]) - 0.12 * width, float(min(upper[:, 1].min(), iris[1] - radius)) - 0.04,
-        float(upper[-1, 0]) + 0.12 * width, float(max(lower[:, 1].max(), iris[1] + radius)) + 0.04,
-    )  # fmt: skip
+        float(upper[0, 0]) - 0.12 * width,
+        float(min(upper[:, 1].min(), iris[1] - radius)) - 0.04,
+        float(upper[-1, 0]) + 0.12 * width,
+        float(max(lower[:, 1].max(), iris[1] + radius)) + 0.04,
+    )
     size = texture_size(rect, frame.sc)
     ball = sample_rect(image, frame, rect, size)
     x, y = _axes(rect, size)
     open_up, open_lo = _line(upper, x[0]), _line(lower, x[0])
-    inset = min(0.12 * opening, 0.012)
+    inset = min(0.10 * opening, 0.010)
     inside = np.clip((y - open_up - inset) / 0.006, 0, 1) * np.clip((open_lo - inset * 0.5 - y) / 0.006, 0, 1)
     r = np.hypot(x - iris[0], y - iris[1]) / radius
-    sclera = _without_iris(ball, inside, r, opening * size[1] / (rect[3] - rect[1]))
-    erase = (1 - smooth_step(1.12, 1.26, r)) * np.clip(inside * 1.2, 0, 1)
-    sclera = ball * (1 - erase[..., None]) + sclera * erase[..., None]
+    white: Doubles = _without_iris(ball, inside, r, opening * size[1] / (rect[3] - rect[1])).astype(np.float64)
+    white = white * (0.80 + 0.20 * smooth_step(0.0, 0.35 * opening, y - open_up))[..., None]  # the upper lid's shadow
+    between = np.clip((y - open_up) / 0.006, 0, 1) * np.clip((open_lo + 0.004 - y) / 0.006, 0, 1)
+    erase = (1 - smooth_step(1.12, 1.26, r)) * between
+    sclera = ball * (1 - erase[..., None]) + white * erase[..., None]
 
     reach = 1.30 * radius
     iris_rect = (float(iris[0]) - reach, float(iris[1]) - reach, float(iris[0]) + reach, float(iris[1]) + reach)
     isize = texture_size(iris_rect, frame.sc, 192)
-    iris_rgb, iris_alpha = _iris_layer(image, sclera, rect, frame, iris_rect, isize, iris, radius, upper, lower, inset)
+    iris_rgb, iris_alpha = _iris_layer(image, frame, iris_rect, isize, iris, radius, upper, lower, 0.006)
 
-    lid_height = float(np.clip(0.28 * opening, 0.012, 0.04))
+    lid_height = _lash_height(image, frame, upper, opening)
     lid = _lid_texture(image, frame, upper, lower, lid_height, opening)
     lash_up, lash_down = 0.016, 0.030
     lash = _lash_texture(image, frame, upper, lid_height)
     room = (float(iris[0] - upper[0, 0]), float(upper[-1, 0] - iris[0]))
-    gaze = (float(np.clip(min(room) - 0.45 * radius, 0.3 * radius, 0.95 * radius)), float(min(0.55 * radius, 0.30 * opening)))
+    gaze = (
+        float(np.clip(min(room) - 0.45 * radius, 0.3 * radius, 0.95 * radius)),
+        float(min(0.55 * radius, 0.30 * opening)),
+    )
     return EyeModel(
-        upper, lower, iris, radius, rect, iris_rect, lid_height, lash_up, lash_down, gaze,
-        {f"eye_{side}": rgba(sclera, np.ones(sclera.shape[:2])), f"iris_{side}": rgba(iris_rgb, iris_alpha),
-         f"lid_{side}": lid, f"lash_{side}": lash},
-    )  # fmt: skip
+        upper,
+        lower,
+        iris,
+        radius,
+        rect,
+        iris_rect,
+        lid_height,
+        lash_up,
+        lash_down,
+        gaze,
+        {
+            f"eye_{side}": rgba(sclera, np.ones(sclera.shape[:2])),
+            f"iris_{side}": rgba(iris_rgb, iris_alpha),
+            f"lid_{side}": lid,
+            f"lash_{side}": lash,
+        },
+    )
 
 
 def _axes(rect: Rect, size: tuple[int, int]) -> tuple[Doubles, Doubles]:
@@ -157,38 +190,54 @@ def _without_iris(ball: Floats, inside: Doubles, r: Doubles, opening_px: float) 
 
 
 def _iris_layer(
-    image: Bytes, sclera: Floats, rect: Rect, frame: FaceFrame, iris_rect: Rect, size: tuple[int, int], iris: Doubles, radius: float,
-    upper: Doubles, lower: Doubles, inset: float,
-) -> tuple[Floats, Floats]:  # fmt: skip
-    """Colour and alpha of the iris; the part hidden by the lids is mirrored from the part that shows."""
+    image: Bytes,
+    frame: FaceFrame,
+    iris_rect: Rect,
+    size: tuple[int, int],
+    iris: Doubles,
+    radius: float,
+    upper: Doubles,
+    lower: Doubles,
+    inset: float,
+) -> tuple[Floats, Floats]:
+    """Colour and alpha of the iris; the part hidden by the lids is guessed from the part that shows, ring by ring."""
     x, y = _axes(iris_rect, size)
     patch = sample_rect(image, frame, iris_rect, size)
     seen = (y > _line(upper, x[0]) + inset) & (y < _line(lower, x[0]) - inset * 0.5)
-    soft = cv2.GaussianBlur(seen.astype(np.float32), (0, 0), max(0.6, size[0] * 0.012))
-    soft = np.clip(soft * 2 - 1, 0, 1)[..., None]
-    flipped, seen_flipped = patch[::-1], soft[::-1]
+    # Lashes and their shadow darken the iris next to the upper lid: that part is no good source for what the lid
+    # hides.
+    clear = (y > _line(upper, x[0]) + inset + 0.25 * radius) & (y < _line(lower, x[0]) - inset)
+    soft = cv2.GaussianBlur(seen.astype(np.float32), (0, 0), max(0.6, size[0] * 0.012))[..., None]
     r = np.hypot(x - iris[0], y - iris[1]) / radius
-    rings = np.clip((r * 24).astype(int), 0, 40)
-    shown = (soft[..., 0] > 0.9) & (r < 1.0)
-    by_ring = np.zeros((41, 3))
+    rings = np.clip((r * 16).astype(int), 0, 24)
+    shown = clear & (r < 1.3)
     overall = np.median(patch[shown], axis=0) if shown.any() else np.array([60.0, 45.0, 40.0])
-    for k in range(41):
+    by_ring = np.zeros((25, 3))
+    for k in range(25):
         pick = shown & (rings == k)
-        by_ring[k] = np.median(patch[pick], axis=0) if pick.sum() > 3 else (by_ring[k - 1] if k and by_ring[k - 1].any() else overall)
-    guess = cv2.GaussianBlur(by_ring[rings].astype(np.float32), (0, 0), 1.0)
-    hidden = flipped * seen_flipped + guess * (1 - seen_flipped)
-    full = patch * soft + hidden * (0.80 + 0.20 * soft) * (1 - soft)
-    alpha = 1 - smooth_step(0.98, 1.16, r)
-    # The rim of the iris in the picture is a mixture with the white: take the white out, so that it can be mixed in elsewhere.
-    sx = (x - rect[0]) / (rect[2] - rect[0]) * sclera.shape[1] - 0.5
-    sy = (y - rect[1]) / (rect[3] - rect[1]) * sclera.shape[0] - 0.5
-    under = cv2.remap(sclera, sx.astype(np.float32), sy.astype(np.float32), cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-    a = alpha[..., None]
-    rgb = np.where(a > 0.15, (full - under * (1 - a)) / np.maximum(a, 0.15), full)
-    return np.asarray(np.clip(rgb, 0, 255), np.float32), np.asarray(alpha, np.float32)
+        by_ring[k] = np.median(patch[pick], axis=0) if pick.sum() > 3 else (by_ring[k - 1] if k else overall)
+    guess = cv2.GaussianBlur(by_ring[rings].astype(np.float32), (0, 0), max(1.0, size[0] * 0.02))
+    full = patch * soft + guess * 0.85 * (1 - soft)
+    alpha = 1 - smooth_step(1.0, 1.15, r)
+    return np.asarray(np.clip(full, 0, 255), np.float32), np.asarray(alpha, np.float32)
 
 
-def _lid_texture(image: Bytes, frame: FaceFrame, upper: Doubles, lower: Doubles, lid_height: float, opening: float) -> Bytes:
+def _lash_height(image: Bytes, frame: FaceFrame, upper: Doubles, opening: float) -> float:
+    """How far the lashes and their dark line reach above the lid edge, face units."""
+    reach = np.linspace(0.0, 0.10, 26)
+    along = np.stack([sample_points(image, frame.to_px(upper[2:-2] - np.array([0, d]))[None])[0] for d in reach])
+    lum = luminance(along)
+    skin = np.percentile(lum[8:], 75, axis=0)
+    darkest = lum[:8].min(0)
+    light_again = lum > darkest + 0.62 * (skin - darkest)
+    light_again &= np.cumsum(lum <= darkest + 0.3 * (skin - darkest), axis=0) > 0
+    first = np.where(light_again.any(0), reach[light_again.argmax(0)], 0.03)
+    return float(np.clip(np.median(first) + 0.008, 0.20 * opening, min(0.075, 0.75 * opening)))
+
+
+def _lid_texture(
+    image: Bytes, frame: FaceFrame, upper: Doubles, lower: Doubles, lid_height: float, opening: float
+) -> Bytes:
     """Skin for the closed lid: the colours just above the lash line and below the eye, with a lid's round shading."""
     w, h = 96, 48
     u = np.linspace(0, 1, w)
@@ -196,23 +245,35 @@ def _lid_texture(image: Bytes, frame: FaceFrame, upper: Doubles, lower: Doubles,
     up = np.stack([np.interp(index, np.arange(len(upper)), upper[:, c]) for c in range(2)], -1)
     lo = np.stack([np.interp(index, np.arange(len(lower)), lower[:, c]) for c in range(2)], -1)
 
-    def skin(base: Doubles, offsets: list[float]) -> Floats:
-        rows = [sample_points(image, frame.to_px(base + [0, d])[None])[0] for d in offsets]
-        stack = np.stack(rows)
-        order = np.argsort(luminance(stack), axis=0)  # leave lashes and make-up out: the lighter half counts
-        light = np.take_along_axis(stack, order[len(rows) // 2 :, :, None], 0).mean(0)
-        return np.asarray(cv2.GaussianBlur(light[None], (0, 0), 5.0, sigmaY=0.1, borderType=cv2.BORDER_REPLICATE)[0], np.float32)
+    def skin(base: Doubles, offsets: list[float], blur: float) -> Floats:
+        rows = np.stack([sample_points(image, frame.to_px(base + np.array([0, d]))[None])[0] for d in offsets])
+        middle = np.median(rows, axis=0)[None].astype(np.float32)
+        return np.asarray(
+            cv2.GaussianBlur(middle, (0, 0), blur, sigmaY=0.1, borderType=cv2.BORDER_REPLICATE)[0], np.float32
+        )
 
-    above = skin(up, [-lid_height * k for k in (1.1, 1.4, 1.8, 2.2, 2.7, 3.2)])
-    below = skin(lo, [lid_height * k for k in (0.8, 1.1, 1.5, 2.0)])
+    # At its top the lid continues the skin above the lashes without a seam; in its middle it is as light as the skin
+    # around the eye.
+    edge = skin(up, [-lid_height * 0.95, -lid_height * 1.1], 2.5)
+    above = skin(up, [-lid_height - d for d in (0.006, 0.014, 0.022, 0.032)], 9.0)
+    below = skin(lo, [0.03, 0.045, 0.06, 0.08], 9.0)
     v = ((np.arange(h) + 0.5) / h)[:, None]
-    mixed = above[None] * (1 - 0.45 * v[..., None]) + below[None] * (0.45 * v[..., None])
-    shade = 1 - 0.10 * np.exp(-((v - 0.12) / 0.10) ** 2) + 0.025 * np.exp(-((v - 0.55) / 0.25) ** 2) - 0.16 * smooth_step(0.72, 1.0, v)
-    rgb = mixed * np.stack([shade**0.9, shade, shade**1.05], -1)
+    ball = above * 0.55 + below * 0.45
+    dim = (
+        np.clip((luminance(edge) * 0.25 + luminance(above) * 0.75) / np.maximum(luminance(ball), 1), 0.86, 1.0)[None, :]
+        * 0.99
+    )
+    mixed = ball[None] * np.stack([dim**0.8, dim, dim**1.12], -1)
+    seam = (1 - smooth_step(0.0, 0.42, v))[..., None]
+    mixed = mixed * (1 - seam) + edge[None] * seam
+    shade = 1 + 0.03 * np.exp(-(((v - 0.55) / 0.22) ** 2)) - 0.13 * smooth_step(0.70, 1.0, v)
+    middle = np.abs(u - 0.5)[None] * 2
+    shade = shade * (1 - 0.07 * middle**2)
+    rgb = mixed * np.stack([shade**0.9, shade, shade**1.06], -1)
     grain = float(np.clip(opening, 0, 0.2)) * 8
     noise = cv2.GaussianBlur(np.random.default_rng(3).normal(0, 1, (h, w)).astype(np.float32), (0, 0), 0.9) * grain
-    ends = np.clip(np.minimum(u, 1 - u) * 9, 0, 1)[None]
-    alpha = smooth_step(0.0, 0.22, v) * ends * (1 - 0.0 * v)
+    ends = smooth_step(0.0, 0.06, np.minimum(u, 1 - u))[None]
+    alpha = smooth_step(0.0, 0.34, v) * ends
     return rgba(rgb + noise[..., None], alpha)
 
 
@@ -220,7 +281,12 @@ def _lash_texture(image: Bytes, frame: FaceFrame, upper: Doubles, lid_height: fl
     """The lash line of the closed lid, as dark as the picture's own."""
     w, h = 96, 24
     u, v = np.linspace(0, 1, w)[None], ((np.arange(h) + 0.5) / h)[:, None]
-    along = np.stack([sample_points(image, frame.to_px(upper[1:-1] + [0, d])[None])[0] for d in np.linspace(-0.6, 0.4, 6) * lid_height])
+    along = np.stack(
+        [
+            sample_points(image, frame.to_px(upper[1:-1] + np.array([0, d]))[None])[0]
+            for d in np.linspace(-0.6, 0.4, 6) * lid_height
+        ]
+    )
     dark = np.percentile(along.reshape(-1, 3), 12, axis=0)
     skin = np.percentile(sample_points(image, frame.to_px(upper[1:-1] - [0, 2.5 * lid_height])[None])[0], 60, axis=0)
     contrast = float(np.clip((luminance(skin) - luminance(dark)) / 90, 0.35, 1.0))
@@ -229,6 +295,6 @@ def _lash_texture(image: Bytes, frame: FaceFrame, upper: Doubles, lid_height: fl
     rng = np.random.default_rng(5)
     strands = np.clip(cv2.GaussianBlur(rng.normal(0, 1, (1, w)).astype(np.float32), (0, 0), 1.0) * 0.5 + 0.55, 0.1, 1.0)
     hairs = strands * np.clip((v - line) / 0.1, 0, 1) * np.clip(1 - (v - line) / 0.60, 0, 1) ** 1.5 * 0.55
-    ends = np.sin(np.pi * np.clip(u, 0, 1)) ** 0.45
-    alpha = np.clip(0.85 * body + hairs, 0, 1) * ends * contrast
+    ends = np.sin(np.pi * np.clip(u, 0, 1)) ** 0.7
+    alpha = np.clip(0.72 * body + hairs, 0, 1) * ends * contrast
     return rgba(np.broadcast_to(np.minimum(dark, 110.0), (h, w, 3)), alpha)

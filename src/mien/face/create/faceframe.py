@@ -1,4 +1,5 @@
-"""The face's own coordinates: origin between the outer eye corners, unit = the distance between them, x along the eye line, y down."""
+"""The face's own coordinates: origin between the outer eye corners, unit = the distance between them, x along the
+eye line, y down."""
 
 from __future__ import annotations
 

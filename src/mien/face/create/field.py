@@ -16,7 +16,8 @@ Doubles = NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """`values` (rows, cols, 4): depth (face units), head, breath, sway weights, on a grid of `step` canvas px. `pivot` (3,)."""
+    """`values` (rows, cols, 4): depth (face units), head, breath, sway weights, on a grid of `step` canvas px.
+    `pivot` (3,)."""
 
     step: int
     values: Doubles
@@ -80,9 +81,13 @@ def build_field(frame: FaceFrame, points: Doubles, size: tuple[int, int], step: 
     body = smooth_step(chin - 0.05, chin + half_h * 1.8, q[..., 1])
     across = np.abs(q[..., 0] - middle[0])
     breath = np.maximum(body * (1 - smooth_step(half_w * 2.2, half_w * 4.2, across)), head * 0.6)
-    sway = np.maximum(smooth_step(chin - 0.3, chin + half_h * 1.2, q[..., 1]) * (1 - smooth_step(half_w * 2.5, half_w * 4.5, across)), head * 0.85)
+    sway = np.maximum(
+        smooth_step(chin - 0.3, chin + half_h * 1.2, q[..., 1]) * (1 - smooth_step(half_w * 2.5, half_w * 4.5, across)),
+        head * 0.85,
+    )
 
-    # Nothing moves at the border of the canvas, or an empty strip would show. At the bottom the body fades out over a hand's breadth.
+    # Nothing moves at the border of the canvas, or an empty strip would show. At the bottom the body fades out over a
+    # hand's breadth.
     side = np.minimum(px[..., 0], width - px[..., 0])
     border = np.minimum(side, px[..., 1])
     edge = smooth_step(0, 0.10 * width, border) * smooth_step(0, 0.12 * height, height - px[..., 1])

@@ -17,10 +17,19 @@ CLOSED_GAP = 0.055
 """Lips farther apart than this many mouth widths count as parted."""
 
 
+SMALL_GAP = 0.17
+"""Up to here the mesh network may have missed the true lip edges, so they are looked for in the picture."""
+
+
+def gap_of(p: Doubles) -> float:
+    """Largest distance between the inner lips in mouth widths; `p` in face units."""
+    gap = float((p[list(topo.INNER_LOWER), 1] - p[list(topo.INNER_UPPER), 1]).max())
+    return gap / float(np.linalg.norm(p[topo.MOUTH_L] - p[topo.MOUTH_R]))
+
+
 def is_closed(p: Doubles) -> bool:
     """Whether the mouth is closed in the picture; `p` in face units."""
-    gap = float((p[list(topo.INNER_LOWER), 1] - p[list(topo.INNER_UPPER), 1]).max())
-    return gap < CLOSED_GAP * float(np.linalg.norm(p[topo.MOUTH_L] - p[topo.MOUTH_R]))
+    return gap_of(p) < CLOSED_GAP
 
 
 def snap_lip_line(image: Bytes, frame: FaceFrame, p: Doubles) -> Doubles:
@@ -35,11 +44,14 @@ def snap_lip_line(image: Bytes, frame: FaceFrame, p: Doubles) -> Doubles:
     px = frame.to_px(np.stack([np.broadcast_to(x, (67, 81)), middle[None] + offsets[:, None]], -1))
     grey = luminance(sample_points(image, px))
     smooth = cv2.GaussianBlur(grey.astype(np.float32), (0, 0), 1.0).astype(np.float64)
-    # Darker than the lips above and below it, not merely dark: a shadow under the lip has light on one side only.
-    local = cv2.GaussianBlur(grey.astype(np.float32), (0, 0), 2.0, sigmaY=9.0).astype(np.float64)
-    contrast = (smooth - local) / max(float((smooth - local).std()), 1.0)
-    cost = contrast + 0.9 * (offsets[:, None] / (0.05 * width)) ** 2 * 0.35
-    path = _cheapest_path(cost, 0.35)
+    # A valley is darker than the lip on both of its sides; the shadow under a lip or the edge of a highlight has
+    # light on one side only.
+    above, below = (np.roll(cv2.blur(smooth.astype(np.float32), (3, 5)).astype(np.float64), s, 0) for s in (5, -5))
+    valley = np.minimum(above, below) - smooth
+    valley[:7] = valley[-7:] = -10
+    scale = max(float(np.percentile(valley, 97)), 4.0)
+    cost = -np.clip(valley / scale, -1, 1) + 0.55 * (offsets[:, None] / (0.06 * width)) ** 2
+    path = _cheapest_path(cost, 0.25)
     shift = cv2.GaussianBlur(offsets[path].astype(np.float32)[None], (0, 0), 2.5, borderType=cv2.BORDER_REPLICATE)[0]
     ends = np.clip(np.minimum(np.arange(81), np.arange(81)[::-1]) / 8.0, 0.35, 1)
     found = middle + shift * ends

@@ -1,12 +1,15 @@
-"""The face mesh: MediaPipe's triangles without the holes at mouth and eyes, two rings that join it to the rest of the picture, all subdivided once.
+"""The face mesh: MediaPipe's triangles without the holes at mouth and eyes, two rings that join it to the rest of the
+picture, all subdivided once.
 
-Subdivision is a matrix, so that positions, colours' places and key shapes, all given on the coarse points, are refined alike. Points
-on a lip or lid contour are placed on a smooth curve (four-point scheme), so that the edges do not look polygonal.
+Subdivision is a matrix, so that positions, colours' places and key shapes, all given on the coarse points, are
+refined alike. Points on a lip or lid contour are placed on a smooth curve (four-point scheme), so that the edges
+do not look polygonal.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,8 +27,8 @@ RING_FOLLOW = (0.45, 0.0)
 
 @dataclass(frozen=True, slots=True)
 class FaceMesh:
-    """`refine` (n, m) turns values on the m coarse points into values on the n mesh points. `triangles` (t, 3) index the mesh points;
-    chains are lists of mesh points from the viewer's left to right."""
+    """`refine` (n, m) turns values on the m coarse points into values on the n mesh points. `triangles` (t, 3) index
+    the mesh points; chains are lists of mesh points from the viewer's left to right."""
 
     refine: Doubles
     triangles: Ints
@@ -55,20 +58,24 @@ def with_rings(values: Doubles) -> Doubles:
 def build_mesh() -> FaceMesh:
     """The mesh, the same for every face."""
     count = len(topo.OVAL)
-    rings = tuple(np.arange(count) + topo.N_POINTS + k * count for k in range(2))
+    rings = tuple(np.arange(count, dtype=np.int32) + topo.N_POINTS + k * count for k in range(2))
     holes = [set(topo.INNER_UPPER + topo.INNER_LOWER)]
     holes += [set(topo.EYE_UPPER[s] + topo.EYE_LOWER[s]) for s in topo.SIDES]
     tris = [tuple(t) for t in topo.triangles().tolist() if not any(set(t) <= hole for hole in holes)]
     loops = [np.array(topo.OVAL), *rings]
-    for inner, outer in zip(loops, loops[1:], strict=False):
+    for inner, outer in pairwise(loops):
         for i in range(count):
             j = (i + 1) % count
             a, b, c, d = (int(v) for v in (inner[i], inner[j], outer[i], outer[j]))
             tris += [(a, b, c), (b, d, c)]
     chains = {
-        "mu": topo.INNER_UPPER, "ml": topo.INNER_LOWER, "ou": topo.OUTER_UPPER, "ol": topo.OUTER_LOWER,
-        **{f"eu{s}": topo.EYE_UPPER[s] for s in topo.SIDES}, **{f"el{s}": topo.EYE_LOWER[s] for s in topo.SIDES},
-    }  # fmt: skip
+        "mu": topo.INNER_UPPER,
+        "ml": topo.INNER_LOWER,
+        "ou": topo.OUTER_UPPER,
+        "ol": topo.OUTER_LOWER,
+        **{f"eu{s}": topo.EYE_UPPER[s] for s in topo.SIDES},
+        **{f"el{s}": topo.EYE_LOWER[s] for s in topo.SIDES},
+    }
     curve: dict[tuple[int, int], dict[int, float]] = {}
     for chain in chains.values():
         for k in range(len(chain) - 1):
@@ -95,14 +102,19 @@ def build_mesh() -> FaceMesh:
     def follow(name: str) -> Ints:
         chain = chains[name]
         out = [chain[0]]
-        for a, b in zip(chain, chain[1:], strict=False):
+        for a, b in pairwise(chain):
             out += [split(a, b), b]
         return np.array(out, np.int32)
 
     return FaceMesh(
-        refine, np.array(fine, np.int32), (rings[0], rings[1]), follow("mu"), follow("ml"),
-        {s: follow(f"eu{s}") for s in topo.SIDES}, {s: follow(f"el{s}") for s in topo.SIDES},
-    )  # fmt: skip
+        refine,
+        np.array(fine, np.int32),
+        (rings[0], rings[1]),
+        follow("mu"),
+        follow("ml"),
+        {s: follow(f"eu{s}") for s in topo.SIDES},
+        {s: follow(f"el{s}") for s in topo.SIDES},
+    )
 
 
 def _edge(a: int, b: int) -> tuple[int, int]:

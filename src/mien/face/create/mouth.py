@@ -1,4 +1,5 @@
-"""The mouth of a photograph: lip line, tones, and teeth (the person's own where they show, else drawn ones in the picture's light)."""
+"""The mouth of a photograph: lip line, tones, and teeth (the person's own where they show, else drawn ones in the
+picture's light)."""
 
 from __future__ import annotations
 
@@ -9,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mien.face.create import topology as topo
-from mien.face.create.sampling import luminance, rgba, sample_points, sample_rect, texture_size
 from mien.face.create.faceframe import FaceFrame, smooth_step
+from mien.face.create.sampling import luminance, rgba, sample_points, sample_rect, texture_size
 
 Bytes = NDArray[np.uint8]
 Floats = NDArray[np.float32]
@@ -39,14 +40,16 @@ class Tones:
 
 
 def measure_tones(image: Bytes, frame: FaceFrame, p: Doubles, whites: Doubles | None) -> Tones:
-    """Colours for the inside of the mouth. `p`: landmarks in face units; `whites`: colour of the white of the eyes if known."""
+    """Colours for the inside of the mouth. `p`: landmarks in face units; `whites`: colour of the white of the eyes
+    if known."""
     skin = np.median(sample_points(image, frame.to_px(p[list(topo.CHEEK)])[None])[0], axis=0).astype(np.float64)
     lips = sample_points(image, frame.to_px(p[[0, 17, 37, 267, 84, 314]])[None])[0].astype(np.float64)
     lip = np.median(lips, axis=0)
     skin_lum = float(luminance(skin))
-    # Enamel is about as bright as well-lit light skin and much brighter than dark skin in the same light; the eyes tell the light.
+    # Enamel is about as bright as well-lit light skin and much brighter than dark skin in the same light; the eyes
+    # tell the light.
     white_lum = float(luminance(whites)) if whites is not None else skin_lum
-    level = float(np.clip(max(0.98 * skin_lum, 0.93 * white_lum, 96.0), 70, 226))
+    level = float(np.clip(max(1.14 * skin_lum, 1.08 * white_lum, 110.0), 90, 234))
     tint = skin / max(skin_lum, 1.0)
     warm = np.array([1.035, 1.0, 0.925])
     teeth = level * (0.72 * warm + 0.28 * tint)
@@ -61,7 +64,7 @@ def measure_tones(image: Bytes, frame: FaceFrame, p: Doubles, whites: Doubles | 
 def own_teeth_visible(p: Doubles, width: float) -> bool:
     """Whether the lips are parted widely enough in the picture to show teeth. `p` in face units as photographed."""
     area = _area(np.concatenate([p[list(topo.INNER_UPPER)], p[list(topo.INNER_LOWER)][::-1]]))
-    return area > 0.030 * width * width
+    return area > 0.065 * width * width
 
 
 def _area(polygon: Doubles) -> float:
@@ -85,7 +88,7 @@ def draw_teeth(tones: Tones, px_per_width: float, *, upper: bool) -> Bytes:
     left, right = edges[which], edges[which + 1]
     t = ((ax[0] - left) / (right - left))[None]  # 0 at the mesial, 1 at the distal side of its tooth
     # Biting edges: a gentle arc, the lateral a little shorter, the canine pointed.
-    bottom0 = 0.062 if upper else 0.030
+    bottom0 = 0.062 if upper else 0.006
     shorter = np.array([0.0, 0.013, 0.002, 0.016, 0.026] if upper else [0.0, 0.003, 0.006, 0.016, 0.026])[which][None]
     arc = (0.10 if upper else 0.16) * ax**2
     corner = np.array([0.012, 0.016, 0.026, 0.022, 0.020])[which][None] * (1.0 if upper else 0.6)
@@ -98,10 +101,10 @@ def draw_teeth(tones: Tones, px_per_width: float, *, upper: bool) -> Bytes:
 
     along = np.clip((y - root) / np.maximum(bottom - root, 1e-3), 0, 1)
     shade = 0.90 + 0.10 * np.sin(np.pi * np.clip(along * 0.9 + 0.08, 0, 1))  # rounder towards gum and edge
-    shade = shade * (1 - 0.13 * np.abs(2 * t - 1) ** 4)  # each tooth curves away at its sides
+    shade = shade * (1 - 0.08 * np.abs(2 * t - 1) ** 4)  # each tooth curves away at its sides
     between = np.minimum(np.abs(ax - edges[1:-1, None, None]).min(0), ax)
     deep = smooth_step(0.35, 1.0, along)
-    shade = shade * (1 - (0.10 + 0.16 * deep) * np.exp(-((between / (0.0045 + 0.004 * deep)) ** 2)))
+    shade = shade * (1 - (0.06 + 0.13 * deep) * np.exp(-((between / (0.0045 + 0.004 * deep)) ** 2)))
     shade = shade * np.sqrt(np.clip(1 - 1.9 * ax**2, 0.12, 1))  # the arch recedes
     tone = np.array([1.0, 0.985, 0.955, 0.965, 0.96])[which][None]
     warm = np.array([0.0, 0.2, 0.9, 0.5, 0.5])[which][None] + 0.8 * (1 - along) ** 2
@@ -110,23 +113,25 @@ def draw_teeth(tones: Tones, px_per_width: float, *, upper: bool) -> Bytes:
     colour = colour * (1 - np.stack([edge * 1.2, edge, edge * 0.8], -1))  # biting edges are slightly translucent
     pink = tones.gum * (0.80 * np.sqrt(np.clip(1 - 1.7 * ax**2, 0.15, 1)))[..., None]
     rgb = colour * (1 - gum)[..., None] + pink * gum[..., None]
-    rgb, tooth = rgb.astype(np.float32), np.asarray(tooth, np.float32)
-    rgb = cv2.GaussianBlur(rgb, (0, 0), max(0.8, scale * 0.0022))
+    soft_rgb = cv2.GaussianBlur(rgb.astype(np.float32), (0, 0), max(0.8, scale * 0.0022))
     small = (max(4, w // 2), max(4, h // 2))
-    rgb = cv2.resize(rgb, small, interpolation=cv2.INTER_AREA)
-    alpha = cv2.resize(tooth, small, interpolation=cv2.INTER_AREA)
-    return rgba(rgb, alpha)
+    alpha = cv2.resize(np.asarray(tooth, np.float32), small, interpolation=cv2.INTER_AREA)
+    return rgba(cv2.resize(soft_rgb, small, interpolation=cv2.INTER_AREA), alpha)
 
 
-def cut_own_teeth(image: Bytes, frame: FaceFrame, p: Doubles, centre: Doubles, width: float, tones: Tones) -> tuple[Bytes, Doubles]:
+def cut_own_teeth(
+    image: Bytes, frame: FaceFrame, p: Doubles, centre: Doubles, width: float, tones: Tones
+) -> tuple[Bytes, Doubles]:
     """The person's teeth from the picture over UPPER_RECT, continued upwards under the lip; also their mean colour.
 
     `p` as photographed and `centre` of the closed lip line, face units.
     """
     rect = (
-        centre[0] + UPPER_RECT[0] * width, centre[1] + UPPER_RECT[1] * width,
-        centre[0] + UPPER_RECT[2] * width, centre[1] + UPPER_RECT[3] * width,
-    )  # fmt: skip
+        centre[0] + UPPER_RECT[0] * width,
+        centre[1] + UPPER_RECT[1] * width,
+        centre[0] + UPPER_RECT[2] * width,
+        centre[1] + UPPER_RECT[3] * width,
+    )
     size = texture_size(rect, frame.sc, 448)
     rgb = sample_rect(image, frame, rect, size)
     w, h = size
@@ -142,7 +147,7 @@ def cut_own_teeth(image: Bytes, frame: FaceFrame, p: Doubles, centre: Doubles, w
     if inside.sum() < 30:
         return draw_teeth(tones, frame.sc * width, upper=True), tones.teeth
     bright = float(np.percentile(lum[inside], 80))
-    white = inside & (lum > 0.60 * bright) & (spread < 0.55 * np.maximum(lum, 1))
+    white = inside & (lum > 0.55 * bright) & (spread < 0.55 * np.maximum(lum, 1))
     if white.sum() < 0.25 * inside.sum():
         return draw_teeth(tones, frame.sc * width, upper=True), tones.teeth
     mean = np.median(rgb[white], axis=0).astype(np.float64)
@@ -155,23 +160,45 @@ def cut_own_teeth(image: Bytes, frame: FaceFrame, p: Doubles, centre: Doubles, w
     mirrored = np.where(rows < first[None], np.minimum(first[None] + (first[None] - rows) // 2, h - 1), rows)
     last = np.where(inside.any(0), h - 1 - inside[::-1].argmax(0), 0)
     mirrored = np.minimum(mirrored, np.maximum(last, first)[None])
-    filled = np.take_along_axis(rgb, np.repeat(mirrored[..., None], 3, 2), 0)
+    filled: NDArray[np.floating] = np.take_along_axis(rgb, np.repeat(mirrored[..., None], 3, 2), 0)
+    # Gaps and shadows between the good pixels are closed from their neighbours: a hole in a row of teeth looks like a
+    # missing one.
+    solid = np.take_along_axis(white, mirrored, 0).astype(np.float32)
+    out: NDArray[np.floating] = filled * solid[..., None]
+    known: NDArray[np.floating] = solid.copy()
+    for sigma, share in ((0.010 * w, 0.2), (0.04 * w, 0.01), (0.15 * w, 1e-4)):
+        out = out + share * cv2.GaussianBlur(filled * solid[..., None], (0, 0), sigma)
+        known = known + share * cv2.GaussianBlur(solid, (0, 0), sigma)
+    filled = out / np.maximum(known, 1e-6)[..., None]
     above = np.clip((first[None] - rows) / (0.55 * h), 0, 1)[..., None]
     filled = filled * (1 - 0.25 * above)
     gum = smooth_step(0.10, 0.15, (top - y) / width)[..., None]
     filled = filled * (1 - gum) + tones.gum * 0.85 * gum
     low = smooth_step(0.0, 0.022 * width, bottom - 0.30 * margin - y)
-    ends = smooth_step(0.0, 0.05 * width, x - up[0, 0] - 0.02 * width) * smooth_step(0.0, 0.05 * width, up[-1, 0] - 0.02 * width - x)
-    seen_dark = cv2.GaussianBlur(((lum > 0.42 * bright) | (y < top + margin)).astype(np.float32), (0, 0), max(0.8, 0.006 * w))
-    alpha = low * ends[None] * np.clip(seen_dark * 1.3, 0, 1)
-    return rgba(filled, np.asarray(alpha, np.float64)), mean
+    left, right = _run(good, w)
+    first_x, last_x = x[left], x[right]
+    ends = smooth_step(0.0, 0.07 * width, x - first_x) * smooth_step(0.0, 0.07 * width, last_x - x)
+    alpha = np.asarray(low * ends[None], np.float64)
+    # Beyond the visible teeth the row goes on in the dark of the cheeks.
+    rest = cv2.resize(
+        draw_teeth(with_teeth(tones, mean * 0.9), frame.sc * width, upper=True), size, interpolation=cv2.INTER_AREA
+    )
+    rest_a = rest[..., 3] / 255.0 * (1 - smooth_step(0.2, 0.8, np.broadcast_to(ends[None], alpha.shape)))
+    rest_a = rest_a * smooth_step(0.0, 0.022 * width, bottom - 0.30 * margin - y)
+    total = alpha + rest_a * (1 - alpha)
+    mixed = (filled * alpha[..., None] + rest[..., :3] * (rest_a * (1 - alpha))[..., None]) / np.maximum(total, 1e-4)[
+        ..., None
+    ]
+    mixed = np.where(total[..., None] > 1e-3, mixed, filled)
+    return rgba(mixed, total), mean
 
 
 def lip_line_texture(
     image: Bytes, frame: FaceFrame, line: Doubles, heights: tuple[float, float], tones: Tones, *, closed: bool
 ) -> Bytes:
-    """The line between closed lips as a strip along `line` (c, 2) (face units, where the picture shows it). With a closed mouth these are the
-    picture's own pixels, so that the face at rest is the picture; else a soft dark line."""
+    """The line between closed lips as a strip along `line` (c, 2) (face units, where the picture shows it). With a
+    closed mouth these are the picture's own pixels, so that the face at rest is the picture; else a soft dark
+    line."""
     w, h = 192, 24
     index = np.linspace(0, len(line) - 1, w)
     x = np.interp(index, np.arange(len(line)), line[:, 0])
@@ -191,3 +218,17 @@ def lip_line_texture(
 def with_teeth(tones: Tones, teeth: Doubles) -> Tones:
     """The same tones with another tooth colour."""
     return Tones(teeth, tones.gum, tones.tongue, tones.cavity, tones.line, tones.lip)
+
+
+def _run(good: NDArray[np.intp], count: int) -> tuple[int, int]:
+    """First and last column of the run of good columns around the middle; small gaps are bridged."""
+    present = np.zeros(count, bool)
+    present[good] = True
+    bridge = max(3, count // 40)
+    middle = int(good[np.abs(good - count // 2).argmin()])
+    left = right = middle
+    while left > 0 and present[max(0, left - bridge) : left].any():
+        left -= 1
+    while right < count - 1 and present[right + 1 : right + 1 + bridge].any():
+        right += 1
+    return left, right

@@ -1,6 +1,7 @@
 """The four small TFLite networks that read a face: detector, 468-point mesh, iris, person segmentation.
 
-Each is loaded once per process and guarded by a lock, because an interpreter is not re-entrant. They run only when a package is made.
+Each is loaded once per process and guarded by a lock, because an interpreter is not re-entrant. They run only when
+a package is made.
 """
 
 from __future__ import annotations
@@ -58,9 +59,9 @@ class _Network:
         self._outputs = [d["index"] for d in self._interpreter.get_output_details()]
         self._lock = threading.Lock()
 
-    def __call__(self, x: Floats) -> list[Floats]:
+    def __call__(self, x: NDArray[np.floating]) -> list[Floats]:
         with self._lock:
-            self._interpreter.set_tensor(self._input, x)
+            self._interpreter.set_tensor(self._input, x.astype(np.float32))
             self._interpreter.invoke()
             return [np.array(self._interpreter.get_tensor(i)) for i in self._outputs]
 
@@ -117,7 +118,8 @@ class FaceNetworks:
         return sorted(found, key=lambda d: -d.area)
 
     def landmarks(self, rgb: Rgb, detection: Detection, passes: int = 3) -> tuple[Doubles, float]:
-        """The 468 points (x, y in picture pixels, z in the same unit, towards the camera negative) and a face score 0…1.
+        """The 468 points (x, y in picture pixels, z in the same unit, towards the camera negative) and a face score
+        0…1.
 
         Each pass crops again around the points of the one before, turned upright.
         """
@@ -155,7 +157,8 @@ class FaceNetworks:
         return np.c_[np.c_[flat[:, :2], np.ones(468)] @ to_picture.T, flat[:, 2] * size / 192], score
 
     def iris(self, rgb: Rgb, points: Doubles) -> dict[Side, tuple[Doubles, Doubles]]:
-        """For each eye the 71 contour points (first 16: the lids) and the 5 iris points (centre, then 4 on the rim), pixels."""
+        """For each eye the 71 contour points (first 16: the lids) and the 5 iris points (centre, then 4 on the rim),
+        pixels."""
         ex, ey = points[OUTER_EYE_L, :2] - points[OUTER_EYE_R, :2]
         angle = float(np.arctan2(ey, ex))
         result: dict[Side, tuple[Doubles, Doubles]] = {}
@@ -219,7 +222,7 @@ def _upright_crop(rgb: Rgb, cx: float, cy: float, size: float, angle: float, n: 
     if blur > 1:  # warpAffine samples points: without this a large face aliases
         r = int(size * 0.75) + 2
         x0, y0 = max(0, int(cx) - r), max(0, int(cy) - r)
-        source = cv2.blur(rgb[y0 : int(cy) + r, x0 : int(cx) + r], (blur, blur))
+        source = np.asarray(cv2.blur(rgb[y0 : int(cy) + r, x0 : int(cx) + r], (blur, blur)), np.uint8)
         if source.size == 0:
             source, x0, y0 = rgb, 0, 0
         shift = matrix.copy()
@@ -229,4 +232,4 @@ def _upright_crop(rgb: Rgb, cx: float, cy: float, size: float, angle: float, n: 
     crop = cv2.warpAffine(
         source, shift, (n, n), flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP, borderMode=cv2.BORDER_REPLICATE
     )
-    return crop, matrix
+    return np.asarray(crop, np.uint8), matrix

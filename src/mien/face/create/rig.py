@@ -15,9 +15,10 @@ from mien.face.create import topology as topo
 from mien.face.create.eyes import EyeModel, build_eye, find_iris, lid_lines
 from mien.face.create.faceframe import FaceFrame
 from mien.face.create.field import build_field
-from mien.face.create.lips import is_closed, snap_lip_line
+from mien.face.create.lips import SMALL_GAP, gap_of, is_closed, snap_lip_line
 from mien.face.create.mesh import FaceMesh, build_mesh, coarse_points, with_rings
 from mien.face.create.networks import FaceNetworks
+from mien.face.create.parted import part_lips
 from mien.face.create.sampling import luminance, sample_rect
 from mien.face.create.shapes import closing, key_shapes, measure_mouth
 from mien.face.format import EyeSpec, FrameSpec, Gains, Limits, Line, MouthSpec, Package, Side
@@ -54,7 +55,8 @@ def rig_face(
 def _rig_photo(nets: FaceNetworks, canvas: Bytes, points: Doubles, name: str) -> Rigged:
     frame = FaceFrame.of(points)
     p = frame.to_face(points[:, :2])
-    p = snap_lip_line(canvas, frame, p)
+    if gap_of(p) < SMALL_GAP:
+        p = snap_lip_line(canvas, frame, part_lips(canvas, frame, p))
     centre_points = points.copy()
     centre_points[:, :2] -= 0.5
     contours = nets.iris(canvas, centre_points)
@@ -76,7 +78,9 @@ def _rig_photo(nets: FaceNetworks, canvas: Bytes, points: Doubles, name: str) ->
     coarse = coarse_points(p)
     rest = mesh.refine @ (coarse + with_rings(close))
     source = frame.to_px(mesh.refine @ (coarse + _insets(p, photographed.width, own)))
-    keys = {k: (mesh.refine @ with_rings(v)).astype(np.float32) for k, v in key_shapes(rest468, measures).items()}
+    refine = mesh.refine
+    keys = {k: (refine @ with_rings(v)).astype(np.float32) for k, v in key_shapes(rest468, measures).items()}
+    rest, source, triangles, keys = _fill_mouth(mesh, rest, source, keys)
     h, w = canvas.shape[:2]
     field = build_field(frame, points, (w, h))
     weights = field.at(frame.to_px(rest), (w, h))
@@ -112,30 +116,67 @@ def _rig_photo(nets: FaceNetworks, canvas: Bytes, points: Doubles, name: str) ->
         grid=field.values.astype(np.float32),
         rest=rest.astype(np.float32),
         source=source.astype(np.float32),
-        triangles=mesh.triangles,
+        triangles=triangles,
         weights=weights.astype(np.float32),
         keys=keys,
         mouth=MouthSpec(
-            style="photo", up=mesh.mouth_up.tolist(), lo=mesh.mouth_lo.tolist(), feather=FEATHER, centre=_pair(centre),
-            width=measures.width, jaw=_pair(jaw), upper_rect=mouth_parts.UPPER_RECT, lower_rect=mouth_parts.LOWER_RECT,
+            style="photo",
+            up=mesh.mouth_up.tolist(),
+            lo=mesh.mouth_lo.tolist(),
+            feather=FEATHER,
+            centre=_pair(centre),
+            width=measures.width,
+            jaw=_pair(jaw),
+            upper_rect=mouth_parts.UPPER_RECT,
+            lower_rect=mouth_parts.LOWER_RECT,
             tones=ToneSpec(cavity=_tone(tones.cavity), tongue=_tone(tones.tongue), teeth=_tone(tones.teeth)),
-            line=Line(width=0.01, colour=_tone(tones.line)), lip_line=heights,
+            line=Line(width=0.01, colour=_tone(tones.line)),
+            lip_line=heights,
         ),
         eyes={
             side: EyeSpec(
-                up=mesh.eye_up[side].tolist(), lo=mesh.eye_lo[side].tolist(), feather=FEATHER, rect=e.rect, iris_rect=e.iris_rect,
-                gaze=e.gaze, lid_height=e.lid_height, lash_up=e.lash_up, lash_down=e.lash_down,
+                up=mesh.eye_up[side].tolist(),
+                lo=mesh.eye_lo[side].tolist(),
+                feather=FEATHER,
+                rect=e.rect,
+                iris_rect=e.iris_rect,
+                gaze=e.gaze,
+                lid_height=e.lid_height,
+                lash_up=e.lash_up,
+                lash_down=e.lash_down,
             )
             for side, e in eyes.items()
         },
         atlas=atlas,
         regions=regions,
-    )  # fmt: skip
+    )
     return Rigged(package, own, ())
 
 
+def _fill_mouth(
+    mesh: FaceMesh, rest: Doubles, source: Doubles, keys: dict[str, NDArray[np.float32]]
+) -> tuple[Doubles, Doubles, NDArray[np.int32], dict[str, NDArray[np.float32]]]:
+    """Lays lip-coloured triangles under the opening, so that closed lips show nothing of what the picture has there
+    (teeth, a dark line)."""
+    up, lo = mesh.mouth_up, mesh.mouth_lo
+    n, c = len(rest), len(up)
+    over = np.array([0.0, 0.012])
+    rest = np.concatenate([rest, rest[up] - over, rest[lo] + over])
+    # The corners of the opening are dark in most pictures: take the colour a little further in.
+    inner = np.clip(np.arange(c), 3, c - 4)
+    colour = source[up[inner]].copy()
+    colour[:, 0] = source[up, 0] * 0.4 + colour[:, 0] * 0.6
+    source = np.concatenate([source, colour, colour + np.array([0.0, 0.5])])
+    keys = {k: np.concatenate([v, v[up], v[lo]]) for k, v in keys.items()}
+    i = np.arange(c - 1)
+    a, b = n + i, n + c + i
+    fill = np.concatenate([np.stack([a, a + 1, b], -1), np.stack([a + 1, b + 1, b], -1)])
+    return rest, source, np.concatenate([fill, mesh.triangles]).astype(np.int32), keys
+
+
 def _insets(p: Doubles, width: float, own_teeth: bool) -> Doubles:
-    """Where lip and lid edges take their colour: a little inside the skin, so that no tooth or eye-white pixel rides along."""
+    """Where lip and lid edges take their colour: a little inside the skin, so that no tooth or eye-white pixel rides
+    along."""
     move = np.zeros_like(coarse_points(p))
     k = 1.8 if own_teeth else 1.0
     for a in range(1, 10):

@@ -14,7 +14,7 @@ Doubles = NDArray[np.float64]
 Rect = tuple[float, float, float, float]
 
 
-def rgba(rgb: Floats | Doubles, alpha: Floats | Doubles) -> Bytes:
+def rgba(rgb: NDArray[np.number], alpha: NDArray[np.number]) -> Bytes:
     """Colour 0…255 (h, w, 3) and alpha 0…1 (h, w) as an RGBA texture."""
     return np.dstack([np.clip(rgb, 0, 255), np.clip(alpha, 0, 1) * 255]).round().astype(np.uint8)
 
@@ -51,6 +51,6 @@ def texture_size(rect: Rect, sc: float, most: int = 384) -> tuple[int, int]:
     return max(4, round(w * k)), max(4, round(h * k))
 
 
-def luminance(rgb: Floats | Doubles) -> NDArray[np.float64]:
+def luminance(rgb: NDArray[np.number]) -> NDArray[np.float64]:
     """Perceived brightness 0…255 (Rec. 601 weights)."""
     return np.asarray(np.asarray(rgb, np.float64) @ np.array([0.299, 0.587, 0.114]))

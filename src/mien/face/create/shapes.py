@@ -1,7 +1,7 @@
 """Key shapes of a natural face: how each point moves when a channel is at 1, in face units.
 
-All are computed from the picture's own proportions (mouth width, lip thickness, eye opening). The rest position has the mouth closed, also when
-the picture smiles with parted lips.
+All are computed from the picture's own proportions (mouth width, lip thickness, eye opening). The rest position
+has the mouth closed, also when the picture smiles with parted lips.
 """
 
 from __future__ import annotations
@@ -23,7 +23,8 @@ OUT_UP, OUT_LO = list(topo.OUTER_UPPER), list(topo.OUTER_LOWER)
 
 @dataclass(frozen=True, slots=True)
 class MouthMeasures:
-    """Sizes of the mouth in the picture, face units. `gap` is the largest distance between the inner lips as photographed."""
+    """Sizes of the mouth in the picture, face units. `gap` is the largest distance between the inner lips as
+    photographed."""
 
     centre: Doubles
     width: float
@@ -93,20 +94,22 @@ def _mouth_shapes(p: Doubles, measures: MouthMeasures) -> dict[str, Doubles]:
     off_line = p[:, 1] - np.interp(p[:, 0], line_x, line_y)
     shapes: dict[str, Doubles] = {}
 
-    # How far each point follows the jaw: the lower lip fully in its middle, less at the corners; cheeks a little, the chin most.
+    # How far each point follows the jaw: the lower lip fully in its middle, less at the corners; cheeks a little, the
+    # chin most.
     below = smooth_step(-0.05, 0.35, (p[:, 1] - mc[1]) / measures.chin_distance)
     half = np.abs(p[list(topo.OVAL), 0] - mc[0]).max()
     w = below * (1 - 0.55 * smooth_step(0.45, 1.0, np.abs(p[:, 0] - mc[0]) / half)) * 0.92
     for i in topo.LOWER_LIP:
         w[i] = 0.32 + 0.68 * (1 - abs(s[i]) ** 2.2)
-    w[list(topo.UPPER_LIP)] = 0
-    w[list(topo.CORNERS)] = 0.30
+    for i in topo.UPPER_LIP:
+        w[i] = 0.36 * abs(s[i]) ** 3.2
+    w[list(topo.CORNERS)] = 0.36
     jaw = np.zeros_like(p)
     jaw[:, 1] = w
     for i in topo.LIPS:
         jaw[i, 0] = -0.14 * s[i]
     for i in topo.UPPER_LIP:
-        jaw[i, 1] = -0.05 * (1 - s[i] ** 2)
+        jaw[i, 1] += -0.09 * (1 - s[i] ** 2)
     jaw = _fade_sideways(p, jaw * measures.jaw, topo.CORNERS, near)
     shapes["jaw"] = jaw
 
@@ -117,18 +120,27 @@ def _mouth_shapes(p: Doubles, measures: MouthMeasures) -> dict[str, Doubles]:
 
     pucker: Moves = {}
     for i in topo.LIPS:
-        dx = -0.40 * (p[i, 0] - mc[0])
-        pucker[i] = np.array([dx, 0.16 * off_line[i] + 0.02 * mw * side[i] * (1 - s[i] ** 2) * (i in OUT_UP or i in OUT_LO)])
+        dx = -0.43 * (p[i, 0] - mc[0])
+        pucker[i] = np.array(
+            [dx, 0.16 * off_line[i] + 0.02 * mw * side[i] * (1 - s[i] ** 2) * (i in OUT_UP or i in OUT_LO)]
+        )
     shapes["pucker"] = lips(pucker, 1.0) + 0.8 * level
     # An open, rounded mouth: the opening gets taller in its middle and narrower.
     shapes["jaw_pucker"] = lips(
-        {i: np.array([-0.12 * (p[i, 0] - mc[0]), (0.05 * side[i] * mw * (1 - s[i] ** 2)) if i not in topo.CORNERS else 0.0]) for i in topo.LIPS},
+        {
+            i: np.array(
+                [-0.16 * (p[i, 0] - mc[0]), (0.07 * side[i] * mw * (1 - s[i] ** 2)) if i not in topo.CORNERS else 0.0]
+            )
+            for i in topo.LIPS
+        },
         0.9,
     )
     shapes["wide"] = lips(
         {i: np.array([0.15 * (p[i, 0] - mc[0]), -0.10 * off_line[i] - 0.028 * mw * s[i] ** 2]) for i in topo.LIPS}, 1.0
     )
-    shapes["smile"] = lips({i: np.array([0.05 * mw * s[i] * s[i] ** 2, -0.13 * mw * s[i] ** 2]) for i in topo.LIPS}, 1.35)
+    shapes["smile"] = lips(
+        {i: np.array([0.05 * mw * s[i] * s[i] ** 2, -0.13 * mw * s[i] ** 2]) for i in topo.LIPS}, 1.35
+    )
     shapes["frown"] = lips({i: np.array([0.01 * mw * s[i], 0.11 * mw * s[i] ** 2 - 0.02 * mw]) for i in topo.LIPS}, 1.1)
     press: Moves = {}
     for i in topo.LIPS:
@@ -142,7 +154,9 @@ def _mouth_shapes(p: Doubles, measures: MouthMeasures) -> dict[str, Doubles]:
         is_upper, is_lower = i in topo.UPPER_LIP, i in topo.LOWER_LIP
         upper[i] = np.array([0.0, -0.095 * mw * bell if is_upper else 0.0])
         lower[i] = np.array([0.0, 0.115 * mw * bell if is_lower else 0.0])
-        fv[i] = np.array([0.0, (-0.05 * mw * bell) if is_upper else (-0.045 - 0.05 * (i in OUT_LO)) * mw * bell if is_lower else 0.0])
+        fv[i] = np.array(
+            [0.0, (-0.05 * mw * bell) if is_upper else (-0.045 - 0.05 * (i in OUT_LO)) * mw * bell if is_lower else 0.0]
+        )
     shapes["upper_up"], shapes["lower_down"], shapes["fv"] = lips(upper, 0.6), lips(lower, 0.6), lips(fv, 0.6)
     nose = smooth_step(p[topo.NOSE_BASE, 1] - 0.02, p[topo.NOSE_BASE, 1] + 0.06, p[:, 1])[:, None]
     for name in shapes:

@@ -1,7 +1,8 @@
 """The 468-point face topology: triangles, contours, and which points belong to which part of the face.
 
-Point numbers are those of MediaPipe's canonical face model (Apache-2.0), as is the triangle list in `triangles.npy`. "Right" is the
-subject's right, which the viewer sees on the left. Chains run from the viewer's left to right.
+Point numbers are those of MediaPipe's canonical face model (Apache-2.0), as is the triangle list in
+`triangles.npy`. "Right" is the subject's right, which the viewer sees on the left. Chains run from the viewer's
+left to right.
 """
 
 from __future__ import annotations
@@ -15,19 +16,77 @@ from numpy.typing import NDArray
 
 N_POINTS = 468
 
-OVAL = (10, 338, 297, 332, 284, 251, 389, 356, 454, 323, 361, 288, 397, 365, 379, 378, 400, 377, 152, 148, 176, 149, 150,
-        136, 172, 58, 132, 93, 234, 127, 162, 21, 54, 103, 67, 109)  # fmt: skip
+OVAL = (
+    10,
+    338,
+    297,
+    332,
+    284,
+    251,
+    389,
+    356,
+    454,
+    323,
+    361,
+    288,
+    397,
+    365,
+    379,
+    378,
+    400,
+    377,
+    152,
+    148,
+    176,
+    149,
+    150,
+    136,
+    172,
+    58,
+    132,
+    93,
+    234,
+    127,
+    162,
+    21,
+    54,
+    103,
+    67,
+    109,
+)
 """The face outline, closed, starting at the top."""
 
 INNER_UPPER = (78, 191, 80, 81, 82, 13, 312, 311, 310, 415, 308)
 INNER_LOWER = (78, 95, 88, 178, 87, 14, 317, 402, 318, 324, 308)
 OUTER_UPPER = (61, 185, 40, 39, 37, 0, 267, 269, 270, 409, 291)
 OUTER_LOWER = (61, 146, 91, 181, 84, 17, 314, 405, 321, 375, 291)
-MID_UPPER = ((62, 76), (183, 184), (42, 74), (41, 73), (38, 72), (12, 11), (268, 302), (271, 303), (272, 304), (407, 408),
-             (292, 306))  # fmt: skip
+MID_UPPER = (
+    (62, 76),
+    (183, 184),
+    (42, 74),
+    (41, 73),
+    (38, 72),
+    (12, 11),
+    (268, 302),
+    (271, 303),
+    (272, 304),
+    (407, 408),
+    (292, 306),
+)
 """Points between the inner and the outer upper lip line, for each of the 11 columns."""
-MID_LOWER = ((62, 76), (96, 77), (89, 90), (179, 180), (86, 85), (15, 16), (316, 315), (403, 404), (319, 320), (325, 307),
-             (292, 306))  # fmt: skip
+MID_LOWER = (
+    (62, 76),
+    (96, 77),
+    (89, 90),
+    (179, 180),
+    (86, 85),
+    (15, 16),
+    (316, 315),
+    (403, 404),
+    (319, 320),
+    (325, 307),
+    (292, 306),
+)
 
 Side = Literal["r", "l"]
 SIDES: tuple[Side, Side] = ("r", "l")
@@ -69,10 +128,10 @@ LIPS = UPPER_LIP | LOWER_LIP | CORNERS
 @cache
 def triangles() -> NDArray[np.int32]:
     """The 898 triangles, shape (898, 3)."""
-    return np.load(Path(__file__).with_name("triangles.npy")).astype(np.int32)
+    return np.asarray(np.load(Path(__file__).with_name("triangles.npy")), np.int32)
 
 
 @cache
 def mirror_points() -> NDArray[np.int32]:
     """For each point the number of its mirror image on the other half of the face, shape (468,)."""
-    return np.load(Path(__file__).with_name("mirror.npy")).astype(np.int32)
+    return np.asarray(np.load(Path(__file__).with_name("mirror.npy")), np.int32)

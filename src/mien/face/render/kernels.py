@@ -1,23 +1,33 @@
 """Pixel loops of the software renderer: triangles, strip shaders, blending. All release the GIL.
 
-Compiled once per machine and kept on disk (`cache=True`). Coordinates are pixels with (0, 0) at the corner of the first pixel.
+Compiled once per machine and kept on disk (`cache=True`). Parameters are typed Any: numba compiles each function for
+the arrays it is called with, which the docstrings describe. Coordinates are pixels with (0, 0) at the corner of the
+first pixel.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from typing import Any, TypeVar, cast
 
 import numba as nb
 import numpy as np
 
-_OPTIONS = {"cache": True, "fastmath": True, "nogil": True, "boundscheck": False, "error_model": "numpy"}
 F = np.float32
+_Function = TypeVar("_Function", bound=Callable[..., Any])
 
 
-@nb.njit(**_OPTIONS)
-def raster_map(dst, src, tri, map_x, map_y, x0, y0):  # type: ignore[no-untyped-def]
-    """Fills map_x, map_y (h, w) at pixels covered by triangles `tri` (t, 3) of `dst` (n, 2) with interpolated `src` (n, 2), both in OpenCV's
-    convention (pixel centres at whole numbers). The maps' corner lies at pixel (x0, y0)."""
+def _kernel(function: _Function) -> _Function:
+    """Compiles without the GIL; the machine code is kept beside the source or in NUMBA_CACHE_DIR."""
+    compiled = nb.njit(cache=True, fastmath=True, nogil=True, boundscheck=False, error_model="numpy")(function)
+    return cast("_Function", compiled)
+
+
+@_kernel
+def raster_map(dst: Any, src: Any, tri: Any, map_x: Any, map_y: Any, x0: Any, y0: Any) -> None:
+    """Fills map_x, map_y (h, w) at pixels covered by triangles `tri` (t, 3) of `dst` (n, 2) with interpolated `src`
+    (n, 2), both in OpenCV's convention (pixel centres at whole numbers). The maps' corner lies at pixel (x0, y0)."""
     h, w = map_x.shape
     ox, oy = F(x0) + F(0.5), F(y0) + F(0.5)
     for k in range(tri.shape[0]):
@@ -34,8 +44,8 @@ def raster_map(dst, src, tri, map_x, map_y, x0, y0):  # type: ignore[no-untyped-
         gxx, gxy = i1 * sxa + i3 * sxb, i2 * sxa + i4 * sxb
         gyx, gyy = i1 * sya + i3 * syb, i2 * sya + i4 * syb
         sx0, sy0 = src[c, 0] - F(0.5), src[c, 1] - F(0.5)
-        y_lo = max(0, int(math.ceil(min(ay, by, cy) - F(0.01))))
-        y_hi = min(h - 1, int(math.floor(max(ay, by, cy) + F(0.01))))
+        y_lo = max(0, math.ceil(min(ay, by, cy) - F(0.01)))
+        y_hi = min(h - 1, math.floor(max(ay, by, cy) + F(0.01)))
         for y in range(y_lo, y_hi + 1):
             lo, hi = F(1e9), F(-1e9)
             fy = F(y)
@@ -53,8 +63,8 @@ def raster_map(dst, src, tri, map_x, map_y, x0, y0):  # type: ignore[no-untyped-
                         t = min(F(1.0), max(F(0.0), (fy - py) / (qy - py)))
                         xx = px + t * (qx - px)
                         lo, hi = min(lo, xx), max(hi, xx)
-            xl = max(0, int(math.ceil(lo - F(0.01))))
-            xh = min(w - 1, int(math.floor(hi + F(0.01))))
+            xl = max(0, math.ceil(lo - F(0.01)))
+            xh = min(w - 1, math.floor(hi + F(0.01)))
             if xl > xh:
                 continue
             vx = sx0 + gxx * (F(xl) - cx) + gxy * (fy - cy)
@@ -66,8 +76,8 @@ def raster_map(dst, src, tri, map_x, map_y, x0, y0):  # type: ignore[no-untyped-
                 vy += gyx
 
 
-@nb.njit(**_OPTIONS)
-def raster_attributes(dst, values, tri, out, cover, x0, y0):  # type: ignore[no-untyped-def]
+@_kernel
+def raster_attributes(dst: Any, values: Any, tri: Any, out: Any, cover: Any, x0: Any, y0: Any) -> None:
     """Like `raster_map` for any number of attributes: fills out (h, w, a) and cover (h, w) where triangles lie."""
     h, w = cover.shape
     n = values.shape[1]
@@ -81,8 +91,8 @@ def raster_attributes(dst, values, tri, out, cover, x0, y0):  # type: ignore[no-
         if abs(den) < F(1e-6):
             continue
         i1, i2, i3, i4 = (by - cy) / den, (cx - bx) / den, (cy - ay) / den, (ax - cx) / den
-        x_lo, x_hi = max(0, int(math.floor(min(ax, bx, cx)))), min(w - 1, int(math.ceil(max(ax, bx, cx))))
-        y_lo, y_hi = max(0, int(math.floor(min(ay, by, cy)))), min(h - 1, int(math.ceil(max(ay, by, cy))))
+        x_lo, x_hi = max(0, math.floor(min(ax, bx, cx))), min(w - 1, math.ceil(max(ax, bx, cx)))
+        y_lo, y_hi = max(0, math.floor(min(ay, by, cy))), min(h - 1, math.ceil(max(ay, by, cy)))
         for y in range(y_lo, y_hi + 1):
             for x in range(x_lo, x_hi + 1):
                 u = i1 * (F(x) - cx) + i2 * (F(y) - cy)
@@ -94,20 +104,21 @@ def raster_attributes(dst, values, tri, out, cover, x0, y0):  # type: ignore[no-
                         out[y, x, i] = u * values[a, i] + v * values[b, i] + q * values[c, i]
 
 
-@nb.njit(**_OPTIONS)
-def _sat(x):  # type: ignore[no-untyped-def]
+@_kernel
+def _sat(x: Any) -> Any:
     return min(max(x, F(0)), F(1))
 
 
-@nb.njit(**_OPTIONS)
-def _ss(a, b, x):  # type: ignore[no-untyped-def]
+@_kernel
+def _ss(a: Any, b: Any, x: Any) -> Any:
     t = min(max((x - a) / (b - a), F(0)), F(1))
     return t * t * (F(3) - F(2) * t)
 
 
-@nb.njit(**_OPTIONS)
-def _region(atlas, r, sx, sy, out):  # type: ignore[no-untyped-def]
-    """Samples atlas region r = x0, y0, x1, y1 at (sx, sy) in 0…1 into out[0:4] (rgb 0…255, alpha 0…1); outside: alpha 0."""
+@_kernel
+def _region(atlas: Any, r: Any, sx: Any, sy: Any, out: Any) -> None:
+    """Samples atlas region r = x0, y0, x1, y1 at (sx, sy) in 0…1 into out[0:4] (rgb 0…255, alpha 0…1); outside:
+    alpha 0."""
     w, h = F(r[2] - r[0]), F(r[3] - r[1])
     tx = min(max(sx * w - F(0.5), F(0)), w - F(1.001))
     ty = min(max(sy * h - F(0.5), F(0)), h - F(1.001))
@@ -124,8 +135,8 @@ def _region(atlas, r, sx, sy, out):  # type: ignore[no-untyped-def]
         out[3] = F(0)
 
 
-@nb.njit(**_OPTIONS)
-def _over(acc, y, x, r, g, b, a):  # type: ignore[no-untyped-def]
+@_kernel
+def _over(acc: Any, y: Any, x: Any, r: Any, g: Any, b: Any, a: Any) -> None:
     """Blends a colour (0…255) over the premultiplied layer `acc`."""
     k = F(1) - a
     acc[y, x, 0] = acc[y, x, 0] * k + r * a
@@ -134,8 +145,8 @@ def _over(acc, y, x, r, g, b, a):  # type: ignore[no-untyped-def]
     acc[y, x, 3] = acc[y, x, 3] * k + a
 
 
-@nb.njit(**_OPTIONS)
-def shade_strip(acc, attr, cover, atlas, region, gain):  # type: ignore[no-untyped-def]
+@_kernel
+def shade_strip(acc: Any, attr: Any, cover: Any, atlas: Any, region: Any, gain: Any) -> None:
     """Lid, lash and lip line: the region at (u, v). attr = u, v."""
     s = np.empty(4, np.float32)
     for y in range(cover.shape[0]):
@@ -147,8 +158,20 @@ def shade_strip(acc, attr, cover, atlas, region, gain):  # type: ignore[no-untyp
                     _over(acc, y, x, s[0], s[1], s[2], a)
 
 
-@nb.njit(**_OPTIONS)
-def shade_eye(acc, attr, cover, atlas, region, rect, iris_region, iris_rect, gx, gy, feather):  # type: ignore[no-untyped-def]
+@_kernel
+def shade_eye(
+    acc: Any,
+    attr: Any,
+    cover: Any,
+    atlas: Any,
+    region: Any,
+    rect: Any,
+    iris_region: Any,
+    iris_rect: Any,
+    gx: Any,
+    gy: Any,
+    feather: Any,
+) -> None:
     """The eyeball seen between the lids. attr = q.x, q.y, u, du, dl."""
     s, k = np.empty(4, np.float32), np.empty(4, np.float32)
     for y in range(cover.shape[0]):
@@ -168,8 +191,19 @@ def shade_eye(acc, attr, cover, atlas, region, rect, iris_region, iris_rect, gx,
             _over(acc, y, x, s[0], s[1], s[2], a)
 
 
-@nb.njit(**_OPTIONS)
-def shade_mouth(acc, attr, cover, atlas, upper, upper_rect, lower, lower_rect, tones, p):  # type: ignore[no-untyped-def]
+@_kernel
+def shade_mouth(
+    acc: Any,
+    attr: Any,
+    cover: Any,
+    atlas: Any,
+    upper: Any,
+    upper_rect: Any,
+    lower: Any,
+    lower_rect: Any,
+    tones: Any,
+    p: Any,
+) -> None:
     """Inside of a photographed mouth. attr = q.x, q.y, u, du, dl; tones (3, 3) cavity, tongue, teeth in 0…255;
     p = centre x, y, width, jaw x, y (face units, already times the channel), gap / width, round, tongue, feather."""
     s = np.empty(4, np.float32)
@@ -196,11 +230,17 @@ def shade_mouth(acc, attr, cover, atlas, upper, upper_rect, lower, lower_rect, t
             r0 += (tones[1, 0] * k - r0) * m
             g0 += (tones[1, 1] * k - g0) * m
             b0 += (tones[1, 2] * k - b0) * m
-            _region(atlas, lower, (jx - lower_rect[0]) / (lower_rect[2] - lower_rect[0]), (jy - lower_rect[1]) / (lower_rect[3] - lower_rect[1]), s)
-            k = F(0.80) - F(0.62) * rnd
-            r0 += (s[0] * k - r0) * s[3]
-            g0 += (s[1] * k - g0) * s[3]
-            b0 += (s[2] * k - b0) * s[3]
+            _region(
+                atlas,
+                lower,
+                (jx - lower_rect[0]) / (lower_rect[2] - lower_rect[0]),
+                (jy - lower_rect[1]) / (lower_rect[3] - lower_rect[1]),
+                s,
+            )
+            k, m = F(0.50) + F(0.24) * _ss(F(0.08), F(0.35), g), s[3] * (F(1) - F(0.95) * rnd)
+            r0 += (s[0] * k - r0) * m
+            g0 += (s[1] * k - g0) * m
+            b0 += (s[2] * k - b0) * m
             if tongue > F(0.05):
                 low = py - jy + F(0.15)
                 tx, ty = px / F(0.185), (py - (low + (F(0.155) - low) * tongue)) / F(0.085)
@@ -210,19 +250,26 @@ def shade_mouth(acc, attr, cover, atlas, upper, upper_rect, lower, lower_rect, t
                 r0 += (tones[1, 0] * k - r0) * m
                 g0 += (tones[1, 1] * k - g0) * m
                 b0 += (tones[1, 2] * k - b0) * m
-            _region(atlas, upper, (px - upper_rect[0]) / (upper_rect[2] - upper_rect[0]), (py - upper_rect[1]) / (upper_rect[3] - upper_rect[1]), s)
-            k = one - F(0.85) * rnd
-            r0 += (s[0] * k - r0) * s[3]
-            g0 += (s[1] * k - g0) * s[3]
-            b0 += (s[2] * k - b0) * s[3]
-            sh = (F(0.52) + F(0.48) * _ss(F(0), F(0.11), du / mw)) * (F(0.80) + F(0.20) * _ss(F(0), F(0.05), dl / mw))
-            sh *= (one - F(0.62) * _ss(F(0.26), F(0.50), abs(px))) * (F(0.72) + F(0.28) * _ss(F(0), F(0.14), g))
+            _region(
+                atlas,
+                upper,
+                (px - upper_rect[0]) / (upper_rect[2] - upper_rect[0]),
+                (py - upper_rect[1]) / (upper_rect[3] - upper_rect[1]),
+                s,
+            )
+            k, m = one - F(0.45) * rnd, s[3] * (one - F(0.92) * rnd)
+            r0 += (s[0] * k - r0) * m
+            g0 += (s[1] * k - g0) * m
+            b0 += (s[2] * k - b0) * m
+            sh = (F(0.62) + F(0.38) * _ss(F(0), F(0.10), du / mw)) * (F(0.80) + F(0.20) * _ss(F(0), F(0.05), dl / mw))
+            sh *= (one - F(0.62) * _ss(F(0.26), F(0.50), abs(px))) * (F(0.82) + F(0.18) * _ss(F(0), F(0.14), g))
             _over(acc, y, x, r0 * sh ** F(0.8), g0 * sh, b0 * sh ** F(1.08), a)
 
 
-@nb.njit(**_OPTIONS)
-def shade_drawn_mouth(acc, attr, cover, tones, line, p):  # type: ignore[no-untyped-def]
-    """Mouth of an illustration. attr and tones as in `shade_mouth`; line = width, r, g, b (0…255); p as in `shade_mouth`."""
+@_kernel
+def shade_drawn_mouth(acc: Any, attr: Any, cover: Any, tones: Any, line: Any, p: Any) -> None:
+    """Mouth of an illustration. attr and tones as in `shade_mouth`; line = width, r, g, b (0…255); p as in
+    `shade_mouth`."""
     one = F(1)
     mw, g, rnd, tongue, feather = p[2], p[5], p[6], p[7], p[8]
     for y in range(cover.shape[0]):
@@ -250,9 +297,10 @@ def shade_drawn_mouth(acc, attr, cover, tones, line, p):  # type: ignore[no-unty
             _over(acc, y, x, col[0], col[1], col[2], a)
 
 
-@nb.njit(**_OPTIONS)
-def blend_yuv(acc, x0, y0, plane_y, plane_u, plane_v):  # type: ignore[no-untyped-def]
-    """Puts the premultiplied RGB layer on the I420 planes (BT.601, limited range). x0 and y0 are even, as are the layer's sides."""
+@_kernel
+def blend_yuv(acc: Any, x0: Any, y0: Any, plane_y: Any, plane_u: Any, plane_v: Any) -> None:
+    """Puts the premultiplied RGB layer on the I420 planes (BT.601, limited range). x0 and y0 are even, as are the
+    layer's sides."""
     h, w = acc.shape[0], acc.shape[1]
     for y in range(0, h, 2):
         for x in range(0, w, 2):
@@ -276,8 +324,8 @@ def blend_yuv(acc, x0, y0, plane_y, plane_u, plane_v):  # type: ignore[no-untype
                 plane_v[cy, cx] = np.uint8(F(plane_v[cy, cx]) * k + v * F(0.25) + F(0.5))
 
 
-@nb.njit(**_OPTIONS)
-def blend_rgb(acc, x0, y0, picture):  # type: ignore[no-untyped-def]
+@_kernel
+def blend_rgb(acc: Any, x0: Any, y0: Any, picture: Any) -> None:
     """Puts the premultiplied layer on an RGB picture."""
     for y in range(acc.shape[0]):
         for x in range(acc.shape[1]):
@@ -288,8 +336,8 @@ def blend_rgb(acc, x0, y0, picture):  # type: ignore[no-untyped-def]
                     picture[y0 + y, x0 + x, c] = np.uint8(min(old * (F(1) - a) + acc[y, x, c] + F(0.5), F(255)))
 
 
-@nb.njit(**_OPTIONS)
-def mix_plane(person, plate, matte, out):  # type: ignore[no-untyped-def]
+@_kernel
+def mix_plane(person: Any, plate: Any, matte: Any, out: Any) -> None:
     """out = plate where matte is 0, person where it is 255; planes of one size, uint8."""
     for y in range(out.shape[0]):
         for x in range(out.shape[1]):

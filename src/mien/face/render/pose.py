@@ -1,4 +1,5 @@
-"""A motion frame as numbers a renderer needs: key weights, head movement, lids. docs/package-format.md, "From a motion frame to vertices"."""
+"""A motion frame as numbers a renderer needs: key weights, head movement, lids. docs/package-format.md, "From a
+motion frame to vertices"."""
 
 from __future__ import annotations
 
@@ -103,7 +104,9 @@ class Transform:
         head = w[:, 1]
         moved = np.empty_like(q)
         moved[:, 0] = q[:, 0] + (cr * x2 - sr * y2 - x + F(pose.tx)) * head + F(self._gains.sway * pose.sway) * w[:, 3]
-        moved[:, 1] = q[:, 1] + (sr * x2 + cr * y2 - y + F(pose.ty)) * head - F(self._gains.breath * pose.breath) * w[:, 2]
+        moved[:, 1] = (
+            q[:, 1] + (sr * x2 + cr * y2 - y + F(pose.ty)) * head - F(self._gains.breath * pose.breath) * w[:, 2]
+        )
         return np.asarray(moved @ self._basis + self._origin, np.float32)
 
 

@@ -1,7 +1,8 @@
 """The software renderer: package + motion frame → picture, as I420 for the encoder or as RGB.
 
-Everything that moves is triangles, as in the WebGL renderer: a grid over the canvas and the face mesh become a map "output pixel → picture pixel",
-which OpenCV resamples; eyes and mouth are small shaded strips on top. Only the box that can move is touched.
+Everything that moves is triangles, as in the WebGL renderer: a grid over the canvas and the face mesh become a map
+"output pixel → picture pixel", which OpenCV resamples; eyes and mouth are small shaded strips on top. Only the box
+that can move is touched.
 """
 
 from __future__ import annotations
@@ -35,7 +36,8 @@ class _Layer:
 
 
 class Renderer:
-    """Draws one digital human at one size. Not for use by two threads at once; different renderers may run in parallel.
+    """Draws one digital human at one size. Not for use by two threads at once; different renderers may run in
+    parallel.
 
     `width` defaults to the canvas' proportions at `height`; both are rounded to even numbers.
     """
@@ -55,7 +57,7 @@ class Renderer:
         self._source = (package.source * scale).astype(np.float32)
         self._triangles = np.ascontiguousarray(package.triangles)
         self._picture = _resize(package.picture, width, height)
-        self._yuv = np.asarray(cv2.cvtColor(self._picture, cv2.COLOR_RGB2YUV_I420))
+        self._yuv = np.asarray(cv2.cvtColor(self._picture, cv2.COLOR_RGB2YUV_I420), np.uint8)
         self._atlas, self._regions = _shrink_atlas(package, min(self._kx, self._ky))
         self._prepare_grid(scale)
         self._prepare_layers()
@@ -76,7 +78,7 @@ class Renderer:
         self._grid_q = np.stack([d @ np.array(frame.ux), d @ np.array(frame.uy)], -1).astype(np.float32)
         self._grid_w = package.grid.reshape(-1, 4)
         self._grid_source = (px * scale).astype(np.float32)
-        moving = (np.abs(package.grid[..., 1:]) > 1e-4).any(-1)
+        moving = np.asarray(np.abs(package.grid[..., 1:]).max(-1) > 2e-3)
         cells = moving[:-1, :-1] | moving[1:, :-1] | moving[:-1, 1:] | moving[1:, 1:]
         j, i = np.nonzero(cells)
         a, b, c, e = j * cols + i, j * cols + i + 1, (j + 1) * cols + i, (j + 1) * cols + i + 1
@@ -87,9 +89,11 @@ class Renderer:
             x0, x1 = x[i.min()] * self._kx, x[min(i.max() + 1, cols - 1)] * self._kx
             y0, y1 = y[j.min()] * self._ky, y[min(j.max() + 1, rows - 1)] * self._ky
             self._box = (
-                int(x0) // 2 * 2, int(y0) // 2 * 2,
-                min(self.width, -(-int(np.ceil(x1)) // 2) * 2), min(self.height, -(-int(np.ceil(y1)) // 2) * 2),
-            )  # fmt: skip
+                int(x0) // 2 * 2,
+                int(y0) // 2 * 2,
+                min(self.width, -(-int(np.ceil(x1)) // 2) * 2),
+                min(self.height, -(-int(np.ceil(y1)) // 2) * 2),
+            )
 
     def _prepare_layers(self) -> None:
         x0, y0, x1, y1 = self._box
@@ -104,7 +108,7 @@ class Renderer:
         if package.plate is not None and package.matte is not None:
             self._plate = _resize(package.plate, self.width, self.height)
             self._matte = _resize(package.matte, self.width, self.height)
-            plate = self._split(np.asarray(cv2.cvtColor(self._plate, cv2.COLOR_RGB2YUV_I420)))
+            plate = self._split(np.asarray(cv2.cvtColor(self._plate, cv2.COLOR_RGB2YUV_I420), np.uint8))
             self._plate_planes = tuple(np.ascontiguousarray(p) for p in plate)
 
     def _split(self, i420: Bytes) -> tuple[Bytes, Bytes, Bytes]:
@@ -121,7 +125,8 @@ class Renderer:
     # --- drawing
 
     def frame(self, motion: MotionVector) -> Bytes:
-        """The picture as I420 (BT.601 limited range), uint8 (height * 3 / 2, width). The array is the caller's to keep."""
+        """The picture as I420 (BT.601 limited range), uint8 (height * 3 / 2, width). The array is the caller's to
+        keep."""
         if self._last is None or not np.array_equal(motion, self._last):
             self._draw_i420(motion)
             self._last = np.array(motion, np.float32)
@@ -182,9 +187,7 @@ class Renderer:
 
     def _strips(self, q: Floats, pose: Pose, dst: Floats) -> list[tuple[Floats, tuple[int, int]]]:
         """Layers of eyes and mouth, premultiplied RGBA, with the output pixel of their corner (even)."""
-        out = []
-        for side in _ORDER:
-            out.append(self._eye(side, self._package.eyes[side], q, pose))
+        out = [self._eye(side, self._package.eyes[side], q, pose) for side in _ORDER]
         out.append(self._mouth(q, pose))
         return [layer for layer in out if layer is not None]
 
@@ -230,7 +233,9 @@ class Renderer:
         strips: list[tuple[Floats, str]] = []
         if gain > 0:
             strips.append((self._place(np.concatenate([top, up]), [eye.up, eye.up], pose), f"lid_{side}"))
-            lash = np.concatenate([up - np.array([0, eye.lash_up], np.float32), up + np.array([0, eye.lash_down], np.float32)])
+            lash = np.concatenate(
+                [up - np.array([0, eye.lash_up], np.float32), up + np.array([0, eye.lash_down], np.float32)]
+            )
             strips.append((self._place(lash, [eye.up, eye.up], pose), f"lash_{side}"))
         made = self._layer([window, *(points for points, _ in strips)])
         if made is None:
@@ -239,10 +244,18 @@ class Renderer:
         if eye.rect is not None and eye.iris_rect is not None:
             self._raster(layer, corner, window, values)
             kernels.shade_eye(
-                layer.acc, layer.attr, layer.cover, self._atlas, self._regions[f"eye_{side}"], np.array(eye.rect, np.float32),
-                self._regions[f"iris_{side}"], np.array(eye.iris_rect, np.float32), np.float32(pose.gaze[0] * eye.gaze[0]),
-                np.float32(pose.gaze[1] * eye.gaze[1]), np.float32(eye.feather),
-            )  # fmt: skip
+                layer.acc,
+                layer.attr,
+                layer.cover,
+                self._atlas,
+                self._regions[f"eye_{side}"],
+                np.array(eye.rect, np.float32),
+                self._regions[f"iris_{side}"],
+                np.array(eye.iris_rect, np.float32),
+                np.float32(pose.gaze[0] * eye.gaze[0]),
+                np.float32(pose.gaze[1] * eye.gaze[1]),
+                np.float32(eye.feather),
+            )
         uv = _uv(count)
         for points, name in strips:
             self._raster(layer, corner, points, uv)
@@ -271,9 +284,18 @@ class Renderer:
         layer, corner = made
         tones = np.array([mouth.tones.cavity, mouth.tones.tongue, mouth.tones.teeth], np.float32) * 255
         numbers = np.array(
-            [*mouth.centre, mouth.width, mouth.jaw[0] * pose.jaw, mouth.jaw[1] * pose.jaw, gap / mouth.width,
-             smooth(0.30, 0.75, pose.pucker), pose.tongue, mouth.feather], np.float32,
-        )  # fmt: skip
+            [
+                *mouth.centre,
+                mouth.width,
+                mouth.jaw[0] * pose.jaw,
+                mouth.jaw[1] * pose.jaw,
+                gap / mouth.width,
+                smooth(0.30, 0.75, pose.pucker),
+                pose.tongue,
+                mouth.feather,
+            ],
+            np.float32,
+        )
         if drawn:
             self._raster(layer, corner, window, values)
             pen = np.array([mouth.line.width, *(255 * c for c in mouth.line.colour)], np.float32)
@@ -281,12 +303,22 @@ class Renderer:
         elif gap > 0:
             self._raster(layer, corner, window, values)
             kernels.shade_mouth(
-                layer.acc, layer.attr, layer.cover, self._atlas, self._regions["upper"], np.array(mouth.upper_rect, np.float32),
-                self._regions["lower"], np.array(mouth.lower_rect, np.float32), tones, numbers,
-            )  # fmt: skip
+                layer.acc,
+                layer.attr,
+                layer.cover,
+                self._atlas,
+                self._regions["upper"],
+                np.array(mouth.upper_rect, np.float32),
+                self._regions["lower"],
+                np.array(mouth.lower_rect, np.float32),
+                tones,
+                numbers,
+            )
         if line is not None:
             self._raster(layer, corner, line, _uv(len(up)))
-            kernels.shade_strip(layer.acc, layer.attr, layer.cover, self._atlas, self._regions["lip_line"], np.float32(line_gain))
+            kernels.shade_strip(
+                layer.acc, layer.attr, layer.cover, self._atlas, self._regions["lip_line"], np.float32(line_gain)
+            )
         return layer.acc, corner
 
 

@@ -92,12 +92,12 @@ def _rows(frames: dict[str, Bytes], names: tuple[str, ...], box: tuple[float, ..
     while len(tiles) % columns:
         tiles.append(np.zeros_like(tiles[0]))
     sheet = np.vstack([np.hstack(tiles[i : i + columns]) for i in range(0, len(tiles), columns)])
-    return cv2.copyMakeBorder(sheet, 0, 0, 0, width - sheet.shape[1], cv2.BORDER_CONSTANT)
+    return np.asarray(cv2.copyMakeBorder(sheet, 0, 0, 0, width - sheet.shape[1], cv2.BORDER_CONSTANT), np.uint8)
 
 
 def _cut(picture: Bytes, x0: float, y0: float, scale: float, w: int, h: int) -> Bytes:
     matrix = np.array([[scale, 0, -x0 * scale], [0, scale, -y0 * scale]], np.float32)
     if scale < 0.8:  # reduce first: warpAffine alone would alias
-        picture = cv2.GaussianBlur(picture, (0, 0), 0.45 / scale)
+        picture = np.asarray(cv2.GaussianBlur(picture, (0, 0), 0.45 / scale), np.uint8)
     way = cv2.INTER_LINEAR if scale < 0.8 else cv2.INTER_CUBIC
     return np.asarray(cv2.warpAffine(picture, matrix, (w, h), flags=way, borderMode=cv2.BORDER_REPLICATE), np.uint8)

@@ -1,0 +1,105 @@
+"""Who they are: shape, colours, hair, clothes and room of each digital human."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Person:
+    """Everything that makes one invented person."""
+
+    shape: dict[str, float]
+    tone: dict[str, str]
+    marks: dict[str, float]
+    lips: str
+    iris: dict[str, str]
+    brow: list[tuple[float, float, float]]
+    brow_count: int
+    hair: dict[str, Any]
+    dress: str
+    seed: int
+    view: float = 3.75
+    lash: tuple[float, float] = (0.058, 0.024)
+    extra: dict[str, Any] = field(default_factory=dict)
+
+
+MIA = Person(
+    shape={
+        "macrodetails/caucasian-female-young": 0.55,
+        "macrodetails/asian-female-young": 0.45,
+        "head/head-oval": 0.5,
+        "chin/chin-width-decr": 0.55,
+        "head/head-invertedtriangular": 0.2,
+        "chin/chin-height-decr": 0.15,
+        "cheek/*-cheek-bones-incr": 0.25,
+        "nose/nose-scale-horiz-decr": 0.3,
+        "nose/nose-point-up": 0.15,
+        "eyes/*-eye-scale-incr": 0.9,
+        "eyes/*-eye-height2-incr": 0.5,
+        "eyes/*-eye-corner2-up": 0.15,
+        "mouth/mouth-lowerlip-height-incr": 0.2,
+        "mouth/mouth-upperlip-height-incr": 0.25,
+        "mouth/mouth-lowerlip-volume-incr": 0.3,
+        "faceunits/mouthSmileLeft": 0.42,
+        "faceunits/mouthSmileRight": 0.42,
+        "neck/neck-scale-horiz-decr": 0.25,
+    },
+    tone={
+        "base": "#eec0a4",
+        "blush": "#dd7f70",
+        "warm": "#f0bb93",
+        "cool": "#d9a898",
+        "lid": "#bb7a68",
+        "beard": "#6a5a58",
+    },
+    marks={"blush": 0.36, "nose": 0.3, "lid": 0.4, "under": 0.12, "freckles": 0.25},
+    lips="#b9535a",
+    iris={"white": "#e6e0dc", "corner": "#d7a89c", "inner": "#7a5330", "outer": "#46291a", "ring": "#1d100a"},
+    brow=[(0.135, 0.17, 0.024), (0.22, 0.2, 0.029), (0.33, 0.228, 0.024), (0.43, 0.226, 0.016), (0.52, 0.185, 0.007)],
+    brow_count=420,
+    hair={"style": "long", "melanin": 0.55, "redness": 0.4},
+    dress="sweater",
+    seed=11,
+)
+
+LEO = Person(
+    shape={
+        "macrodetails/caucasian-male-young": 0.62,
+        "macrodetails/asian-male-young": 0.2,
+        "macrodetails/african-male-young": 0.18,
+        "head/head-oval": 0.15,
+        "chin/chin-width-incr": 0.1,
+        "chin/chin-prominent-incr": 0.2,
+        "cheek/*-cheek-bones-incr": 0.2,
+        "nose/nose-scale-horiz-decr": 0.2,
+        "eyes/*-eye-scale-incr": 0.5,
+        "eyes/*-eye-height2-incr": 0.3,
+        "mouth/mouth-lowerlip-height-incr": 0.15,
+        "mouth/mouth-upperlip-height-incr": 0.1,
+        "faceunits/mouthSmileLeft": 0.26,
+        "faceunits/mouthSmileRight": 0.26,
+    },
+    tone={
+        "base": "#dca987",
+        "blush": "#c9705f",
+        "warm": "#dba277",
+        "cool": "#bf9280",
+        "lid": "#a06c58",
+        "beard": "#7f685c",
+    },
+    marks={"blush": 0.28, "nose": 0.3, "lid": 0.3, "under": 0.2, "freckles": 0.1, "beard": 0.42},
+    lips="#a8625a",
+    iris={"white": "#e2dcd7", "corner": "#d0a094", "inner": "#6f7a62", "outer": "#3e4c48", "ring": "#141a1a"},
+    brow=[(0.13, 0.15, 0.034), (0.22, 0.172, 0.04), (0.34, 0.192, 0.034), (0.45, 0.182, 0.024), (0.54, 0.145, 0.010)],
+    brow_count=520,
+    hair={"style": "short", "melanin": 0.82, "redness": 0.35},
+    dress="layered",
+    seed=23,
+    view=4.0,
+    lash=(0.04, 0.016),
+    extra={"cloth": "#2f3e55", "liner": 0.004, "neck": 0.16, "lip_strength": 0.5, "brow_color": "#2c1f18"},
+)
+
+PEOPLE = {"mia": MIA, "leo": LEO}

@@ -1,0 +1,171 @@
+"""Ready styles of hair and clothes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import dress
+import hair
+import numpy as np
+import stage
+from body import Body
+from people import Person
+from stage import Nodes, srgb
+
+
+def wool(name: str, color: str, ribs: float = 60.0, depth: float = 0.5) -> Any:
+    """Soft knit: fine stitches as bump, fuzzy sheen."""
+    n = Nodes(name)
+    position = n.add("ShaderNodeNewGeometry").outputs["Position"]
+    wave = n.add(
+        "ShaderNodeTexWave",
+        {"wave_type": "BANDS", "bands_direction": "X"},
+        Vector=position,
+        Scale=ribs / 6.0,
+        Distortion=1.2,
+        Detail=2.0,
+        Detail_Scale=1.5,
+    )
+    grain = n.add("ShaderNodeTexNoise", Vector=position, Scale=60.0, Detail=2.0)
+    height = n.math("ADD", n.math("MULTIPLY", wave.outputs["Fac"], depth), n.math("MULTIPLY", grain.outputs[0], 0.5))
+    bump = n.add("ShaderNodeBump", Strength=0.35, Distance=0.02, Height=height)
+    tint = n.mix(n.math("MULTIPLY", grain.outputs[0], 0.25), srgb(color), (0.02, 0.02, 0.02, 1), "MULTIPLY")
+    shader = n.add(
+        "ShaderNodeBsdfPrincipled",
+        Base_Color=tint,
+        Roughness=0.85,
+        Normal=bump.outputs[0],
+        Sheen_Weight=0.5,
+        Sheen_Roughness=0.4,
+        Specular_IOR_Level=0.2,
+        Subsurface_Weight=0.0,
+    )
+    return n.surface(shader.outputs[0])
+
+
+def neckline(person: Person, body: Body) -> tuple[np.ndarray, np.ndarray]:
+    """The plane that a round neck is cut along: a point at the pit of the throat and the upward normal."""
+    pit = body.points("joint-l-clavicle").mean(0)
+    level = float(pit[1]) + person.extra.get("neck", 0.08)
+    front = body.vertices[(np.abs(body.vertices[:, 0]) < 0.15) & (np.abs(body.vertices[:, 1] - level) < 0.15)][
+        :, 2
+    ].max()
+    normal = np.array([0.0, 1.0, person.extra.get("tilt", 0.8)])
+    return np.array([0.0, level, float(front)]), normal / np.linalg.norm(normal)
+
+
+def sweater(person: Person, body: Body) -> list[Any]:
+    """A round-neck knitted sweater with a ribbed collar."""
+    color = person.extra.get("cloth", "#5f8f93")
+    material = wool("knit", color)
+    at, facing = neckline(person, body)
+    point, normal = tuple(at), tuple(facing)
+    item = dress.cloth(body, "sweater", material, [(point, normal)], 0.1, 45, 0.07, person.seed)
+    line = dress.rim(item, point, normal, 900)
+    collar = dress.band("collar", line, wool("rib", color, 10, 0.1), 0.22, 0.045, 0.08, 110, 0.006)
+    return [item, collar]
+
+
+def _merged(items: list[Any]) -> hair.Skin:
+    points, triangles, count = [], [], 0
+    for item in items:
+        p, t, _ = stage.applied(item)
+        points.append(p.copy())
+        triangles.append(t + count)
+        count += len(p)
+    return hair.Skin(np.concatenate(points), np.concatenate(triangles))
+
+
+def long_hair(person: Person, eye: np.ndarray, head: Any, clothes: list[Any], material: Any) -> None:
+    """Shoulder length, parted on one side, swept off the face, soft waves."""
+    skin = hair.Skin(*stage.applied(head)[:2])
+    everything = _merged([head, *clothes[:1]])
+    centre = np.array([0.0, eye[1] + 0.27, 0.42])
+    line = hair.chart(
+        {0: 29, 22: 27, 40: 20, 52: 12, 64: 3, 74: -8, 86: -10, 94: 5, 106: 2, 118: -22, 150: -42, 180: -44}
+    )
+    roots = hair.scalp(skin, centre, line, person.hair.get("guides", 1500), person.seed)
+    part = person.hair.get("part", 0.16)
+    random = np.random.default_rng(person.seed)
+    guides = []
+    for root, normal in roots:
+        side = 1.0 if root[0] > part * np.clip((root[2] - 0.0) / 0.8, 0.2, 1) else -1.0
+        layer = random.uniform(0, 1) ** 0.8
+        front = np.clip((root[2] - 0.7) / 0.4, 0, 1)
+        drift = random.normal(0, 0.12)
+
+        def style(point: np.ndarray, normal: np.ndarray, arc: float) -> np.ndarray:
+            height = point[1] - eye[1]
+            sweep = np.clip((height - 0.1) / 0.5, 0, 1)
+            ahead = np.array([side * 0.95, 0.05, -0.62 + drift * 0.5])
+            ahead = ahead - normal * (ahead @ normal)
+            down = np.array([drift * 0.15, -1.0, -0.1])
+            close = np.clip(1 - abs(point[0]) / 0.86, 0, 1) * np.clip((point[2] - 0.45) / 0.3, 0, 1) * (height < 0.45)
+            aside = np.array([side * 1.6, 0, -1.0]) * close * 2
+            tuck = np.array([-side * 0.85, 0.1, 0.15]) * np.clip((-height - 0.85) / 0.4, 0, 1)
+            return hair.unit(ahead * sweep * 1.3 + down * (0.25 + 1.1 * (1 - sweep)) + aside + tuck)
+
+        length = (root[1] - (eye[1] - 1.62)) + 0.5 + 0.25 * front + random.uniform(-0.12, 0.08)
+        guides.append(hair.grow(everything, root, normal, style, length, 0.05 + 0.2 * layer, lift=0.8))
+    guides = [g for g in guides if np.abs(g[g[:, 1] > eye[1] - 1.1, 0]).max() < 1.06]
+    paths = hair.fill(guides, person.hair.get("each", 34), 0.035, 0.45, 0.012, person.seed, wave=(0.04, 1.2), points=24)
+    stage.strands("hair", paths, 0.0042, material, 0.35)
+
+
+def short_hair(person: Person, eye: np.ndarray, head: Any, clothes: list[Any], material: Any) -> None:
+    """Short at the sides, longer on top, swept up from the forehead and to one side."""
+    skin = hair.Skin(*stage.applied(head)[:2])
+    centre = np.array([0.0, eye[1] + 0.27, 0.42])
+    line = hair.chart(
+        {0: 31, 16: 31, 30: 29, 42: 23, 54: 14, 62: 4, 70: -9, 80: -12, 88: 6, 106: 2, 118: -20, 150: -36, 180: -38}
+    )
+    roots = hair.scalp(skin, centre, line, person.hair.get("guides", 2200), person.seed)
+    random = np.random.default_rng(person.seed)
+    guides = []
+    for root, normal in roots:
+        up = np.clip((root[1] - eye[1] - 0.42) / 0.38, 0, 1)
+        front = np.clip((root[2] - 0.55) / 0.6, 0, 1)
+        stray = random.normal(0, 0.13, 3)
+
+        def style(point: np.ndarray, normal: np.ndarray, arc: float) -> np.ndarray:
+            top = np.array([0.55, 0.1 + 0.95 * front * (1 - arc * 1.5), -0.6 - 0.9 * arc + 0.35 * front])
+            flank = np.array([0.1 * np.sign(point[0]), -0.75, -0.7])
+            way = top * up + flank * (1 - up) + stray
+            return hair.unit(way - normal * min(0.0, way @ normal) * 0.8)
+
+        length = 0.17 + 0.42 * up**1.2 + 0.16 * front * up + random.uniform(-0.05, 0.05)
+        guides.append(
+            hair.grow(
+                skin,
+                root,
+                normal,
+                style,
+                length,
+                0.02 + 0.13 * up * random.uniform(0.2, 1),
+                0.045,
+                0.45 + 0.3 * up + 0.4 * front * up,
+            )
+        )
+    paths = hair.fill(guides, person.hair.get("each", 24), 0.03, 0.6, 0.014, person.seed, wave=(0.012, 0.6), points=14)
+    stage.strands("hair", paths, 0.0042, material, 0.35)
+
+
+def layered(person: Person, body: Body) -> list[Any]:
+    """A fine sweater over a white T-shirt that shows at the neck."""
+    items = sweater(person, body)
+    at, facing = neckline(person, body)
+    inner = dress.rim(items[0], tuple(at), tuple(facing), 900)
+    n = Nodes("cotton")
+    position = n.add("ShaderNodeNewGeometry").outputs["Position"]
+    grain = n.add("ShaderNodeTexNoise", Vector=position, Scale=80.0, Detail=2.0)
+    bump = n.add("ShaderNodeBump", Strength=0.15, Distance=0.01, Height=grain.outputs[0])
+    shader = n.add(
+        "ShaderNodeBsdfPrincipled", Base_Color=srgb("#e8e6e1"), Roughness=0.8, Normal=bump.outputs[0], Sheen_Weight=0.2
+    )
+    line = inner + hair.unit(inner.mean(0) - inner) * np.array([0.09, 0.0, 0.09]) + np.array([0, 0.02, 0])
+    items.append(dress.band("shirt", line, n.surface(shader.outputs[0]), 0.27, 0.02, 0.1, 150, 0.002))
+    return items
+
+
+HAIR = {"long": long_hair, "short": short_hair}
+DRESSES = {"sweater": sweater, "layered": layered}

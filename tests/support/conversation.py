@@ -373,16 +373,26 @@ class Script:
     spoken: list[str] = field(default_factory=list)
     voices: list[TtsSpec] = field(default_factory=list)
 
-    def stt(self, spec: AsrSpec) -> stt.STT[Any]:
+    notice: str = ""
+    """What the voice has to say when it is made."""
+
+    def language_of(self, spec: AsrSpec) -> str:
+        return "auto"
+
+    def stt(self, spec: AsrSpec, **_: Any) -> stt.STT[Any]:
         return ScriptedStt(self, LoudnessVad(0.05, 0.25))
 
-    def tts(self, spec: TtsSpec) -> tts.TTS[Any]:
+    def tts(self, spec: TtsSpec, *, on_notice: Callable[[int, str], None] | None = None, **_: Any) -> tts.TTS[Any]:
+        if spec.vendor == "Refused":
+            raise RuntimeError("the voice of Refused is not available on this server")
+        if self.notice and on_notice:
+            on_notice(2301, self.notice)
         return ScriptedTts(self, spec)
 
     def llm(self, spec: LlmSpec, *, agent_info: Callable[[], dict[str, Any]] | None = None) -> llm.LLM[Any]:
         return ScriptedLlm(self, spec, agent_info)
 
-    def vad(self, *, min_speech_s: float, min_silence_s: float, threshold: float) -> vad.VAD:
+    def vad(self, *, min_speech_s: float = 0.05, min_silence_s: float = 0.25, threshold: float = 0.5) -> vad.VAD:
         return LoudnessVad(min_speech_s, min_silence_s)
 
 

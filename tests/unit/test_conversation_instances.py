@@ -84,6 +84,23 @@ def test_a_stream_id_in_use_is_refused_and_leaves_nothing_behind() -> None:
     run(main)
 
 
+def test_a_vendor_that_is_missing_is_told_or_refused() -> None:
+    async def main() -> None:
+        hand = await stage(Script(notice="the voice of Elsewhere is not available"))
+        instance = await hand.manager.create(spec())
+        assert [name for name, _ in hand.callbacks()] == ["AgentInstanceCreated", "Exception"]
+        assert hand.callbacks("Exception")[0][1] == {"Code": 2301, "Message": "the voice of Elsewhere is not available"}
+        with pytest.raises(port.ConversationError, match="Refused"):
+            await instance.update(tts=TtsSpec(vendor="Refused"))
+        with pytest.raises(port.ConversationError, match="Refused"):
+            await hand.manager.create(numbered(7, tts=TtsSpec(vendor="Refused")))
+        assert len(hand.manager.running) == 1
+        assert hand.rooms.peers[-1].left
+        await leave(hand)
+
+    run(main)
+
+
 def test_closing_ends_every_task() -> None:
     async def main() -> None:
         hand = await stage(max_voice_instances=20)

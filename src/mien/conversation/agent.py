@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Callable, Sequence
 from copy import deepcopy
 from dataclasses import replace
 from typing import Any, Protocol, TypeVar
@@ -24,7 +24,6 @@ from livekit.agents import (
 
 from mien.conversation.errors import Part
 from mien.conversation.history import request_context, to_messages
-from mien.conversation.parts import Engines
 from mien.conversation.spec import InstanceSpec, Message
 from mien.conversation.text import Clause, ClauseReader, MetaExtractor, estimated_seconds, units
 from mien.conversation.utterance import CURRENT, Utterance
@@ -65,19 +64,19 @@ class ConversationAgent(Agent):
         self,
         spec: InstanceSpec,
         host: Host,
-        engines: Engines,
         *,
         recogniser: stt.STT[Any] | None,
         model: llm.LLM[Any] | None,
         voice: tts.TTS[Any],
         messages: Sequence[llm.ChatMessage],
+        make_voice: Callable[[TtsSpec], tts.TTS[Any]],
     ) -> None:
         super().__init__(
             instructions="", stt=recogniser, llm=model, tts=voice, chat_ctx=llm.ChatContext(list(messages))
         )
         self._spec = spec
         self._host = host
-        self._engines = engines
+        self._make_voice = make_voice
         self._voice = voice
         self._llm_spec: LlmSpec = spec.llm
         self._tts_spec: TtsSpec = spec.tts
@@ -271,7 +270,7 @@ class ConversationAgent(Agent):
                 place[name] = value
             if len(self._special_voices) >= 16:
                 self._special_voices.clear()
-            self._special_voices[key] = self._engines.tts(replace(self._tts_spec, params=params))
+            self._special_voices[key] = self._make_voice(replace(self._tts_spec, params=params))
         return self._special_voices[key]
 
 

@@ -19,6 +19,7 @@ from livekit.agents import (
     UserStateChangedEvent,
     llm,
     stt,
+    tts,
 )
 from livekit.agents.voice import SpeechHandle
 from livekit.agents.voice.io import PlaybackFinishedEvent
@@ -44,6 +45,7 @@ from mien.conversation.spec import InstanceSpec, InterruptReason, Priority, Same
 from mien.conversation.text import Clause, is_backchannel
 from mien.conversation.utterance import CURRENT, Utterance, new_utterance
 from mien.speech.phones import SpokenText
+from mien.speech.spec import AsrSpec, LlmSpec, TtsSpec
 
 SURELY_SPEAKING_S = 0.8
 """Speech over the agent that lasts this long is an interruption even before a word of it is recognised."""
@@ -64,14 +66,16 @@ class Dialogue:
         self._engines = engines
         self._loop = asyncio.get_running_loop()
         self.voice = UserVoice(listen, spec.rtc.user_stream_id, closed=self._deaf)
+        self._used: list[stt.STT[Any] | tts.TTS[Any] | llm.LLM[Any]] = []
+        self._notices: list[tuple[int, str]] | None = []
         self.agent = ConversationAgent(
             spec,
             self,
-            engines,
-            recogniser=None if spec.live else engines.stt(spec.asr),
-            model=None if spec.live else engines.llm(spec.llm, agent_info=self.agent_info),
-            voice=engines.tts(spec.tts),
+            recogniser=None if spec.live else self._make_recogniser(spec.asr),
+            model=None if spec.live else self._make_model(spec.llm),
+            voice=self._make_voice(spec.tts),
             messages=from_messages(spec.history.messages),
+            make_voice=self._make_voice,
         )
         self._session: AgentSession[None] = build_session(spec, engines)
         self.status = Status.IDLE
@@ -109,6 +113,12 @@ class Dialogue:
         session.output.set_audio_enabled(not self._spec.advanced.disable_tts)
         await session.start(self.agent, record=False)
 
+    def tell_notices(self) -> None:
+        """Reports what engines had to say when they were made; from now on such notices are reported at once."""
+        notices, self._notices = self._notices or [], None
+        for code, message in notices:
+            self._report.exception(code, message)
+
     async def aclose(self) -> None:
         """Falls silent and ends every task. Safe to call twice."""
         if self._closing:
@@ -121,6 +131,8 @@ class Dialogue:
         await self.voice.aclose()
         await self._session.aclose()
         self._media.output.off("playback_finished", self._on_playback_finished)
+        for engine in self._used:
+            await engine.aclose()
 
     async def quiet(self) -> None:
         """Waits until nothing is thought, said or waiting to be said."""
@@ -134,6 +146,47 @@ class Dialogue:
     def user_audible(self) -> bool:
         """Whether the user's stream has been heard at all."""
         return self.voice.heard_at is not None
+
+    # Engines
+
+    def _notice(self, code: int, message: str) -> None:
+        if self._notices is None:
+            self._report.exception(code, message)
+        else:
+            self._notices.append((code, message))
+
+    def _make_recogniser(self, spec: AsrSpec) -> stt.STT[Any]:
+        recogniser = self._engines.stt(spec, on_notice=self._notice)
+        self._used.append(recogniser)
+        return recogniser
+
+    def _make_model(self, spec: LlmSpec) -> llm.LLM[Any]:
+        model = self._engines.llm(spec, agent_info=self._agent_info)
+        self._used.append(model)
+        return model
+
+    def _make_voice(self, spec: TtsSpec) -> tts.TTS[Any]:
+        language = self._engines.language_of(self._spec.asr)
+        voice = self._engines.tts(
+            spec,
+            default_voices=self._media.voices,
+            language="" if language == "auto" else language,
+            on_notice=self._notice,
+        )
+        self._used.append(voice)
+        return voice
+
+    def use(self, *, llm: LlmSpec | None, tts: TtsSpec | None, asr: AsrSpec | None) -> None:
+        """Other engines from the next turn on. Raises RuntimeError where a vendor is refused."""
+        model = self._make_model(llm) if llm is not None else None
+        voice = self._make_voice(tts) if tts is not None else None
+        recogniser = self._make_recogniser(asr) if asr is not None else None
+        if llm is not None and model is not None:
+            self.agent.use_model(llm, model)
+        if tts is not None and voice is not None:
+            self.agent.use_voice(tts, voice)
+        if recogniser is not None:
+            self.agent.update_options(stt=recogniser)
 
     # What others ask for
 
@@ -366,7 +419,7 @@ class Dialogue:
             round_ = self._floor.active
             if round_ is None or round_.origin is not Origin.USER or not round_.committed or self._current is not None:
                 # Begun before the turn is over; it may still be thrown away.
-                round_ = self._user_round or self.new_round(Origin.USER)
+                round_ = self._user_round = self._user_round or self.new_round(Origin.USER)
             utterance = new_utterance(round_, self._spec.advanced.meta_info)
         utterance.handle = event.speech_handle
         self._utterances[event.speech_handle.id] = utterance
@@ -496,7 +549,9 @@ class Dialogue:
         timings.drive_s = self._media.drive_s if timings.voice_at is not None else None
         self.averages.add(timings)
         self.timings.append(timings)
-        log.info("turn", instance=self._spec.instance_id, **timings.milliseconds())
+        # What was said stays out of the log.
+        measured = {name: value for name, value in timings.milliseconds().items() if name not in ("text", "answer")}
+        log.info("turn", instance=self._spec.instance_id, **measured)
         if self._floor.active is round_:
             self._floor.active = None
         follower = None if self._closing else self._floor.next()
@@ -526,7 +581,7 @@ class Dialogue:
         if not (old is status and status is Status.IDLE):
             self._report.status(old, status, round_, reason)
 
-    def agent_info(self) -> dict[str, Any]:
+    def _agent_info(self) -> dict[str, Any]:
         """`agent_info` of the LLM contract."""
         utterance = CURRENT.get(None)
         return {

@@ -6,6 +6,8 @@ from enum import IntEnum, StrEnum
 
 from livekit.agents import APIConnectionError, APIError, APIStatusError, APITimeoutError
 
+from mien.speech.openai_compat.errors import LlmError
+
 
 class ExceptionCode(IntEnum):
     """`Code` of the `Exception` callback."""
@@ -56,6 +58,9 @@ def describe(part: Part, error: BaseException) -> tuple[int, str]:
     # After its retries LiveKit raises a connection error with the engine's own inside.
     while isinstance(error, APIConnectionError) and isinstance(error.__cause__, APIError):
         error = error.__cause__
+    if isinstance(error, LlmError):
+        # Our own client classifies and says what to do.
+        return int(error.code), error.message
     kind = _kind(error)
     if part is Part.ASR:
         return ExceptionCode.ASR, f"{part.value} failed: {_words(error)}"

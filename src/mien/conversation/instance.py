@@ -90,11 +90,15 @@ class LiveInstance:
         except RtcError as error:
             raise ConversationError(str(error)) from error
         self._report.open(peer.send_message)
-        self._dialogue = Dialogue(spec, self._report, self._engines, self._media, peer.listen)
+        try:
+            self._dialogue = Dialogue(spec, self._report, self._engines, self._media, peer.listen)
+        except RuntimeError as error:
+            raise ConversationError(str(error)) from error
         await self._media.start(peer)
         await self._dialogue.start()
         self._watch_user()
         self._report.created()
+        self._dialogue.tell_notices()
 
     async def close(self, code: int | None = DELETED, message: str = "") -> None:
         """Leaves the room and frees everything. `code` None: it never was created, so nothing is reported."""
@@ -189,12 +193,13 @@ class LiveInstance:
     ) -> None:
         self._check()
         dialogue = self._live
-        if llm is not None and not self._spec.live:
-            dialogue.agent.use_model(llm, self._engines.llm(llm, agent_info=dialogue.agent_info))
-        if tts is not None:
-            dialogue.agent.use_voice(tts, self._engines.tts(tts))
-        if asr is not None and not self._spec.live:
-            dialogue.agent.update_options(stt=self._engines.stt(asr))
+        try:
+            if self._spec.live:
+                dialogue.use(llm=None, tts=tts, asr=None)
+            else:
+                dialogue.use(llm=llm, tts=tts, asr=asr)
+        except RuntimeError as error:
+            raise ConversationError(str(error)) from error
         if user_stream_id:
             await dialogue.voice.listen_to(user_stream_id)
 

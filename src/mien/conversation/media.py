@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import cast
 
 import numpy as np
@@ -18,13 +18,15 @@ from mien.speech.phones import SpokenText
 
 
 class StagedMedia:
-    """`parts.Media` on the real stage. `renderer` draws the pictures of a `web` stream."""
+    """`parts.Media` on the real stage. `renderer` draws the pictures of a `web` stream; `voices` are the face's own, by
+    language."""
 
     def __init__(
         self,
         video: VideoKind,
         *,
         package_url: str = "",
+        voices: Mapping[str, str] | None = None,
         renderer: Renderer | None = None,
         fps: int = 25,
         max_bitrate: int = 2_000_000,
@@ -32,6 +34,7 @@ class StagedMedia:
     ) -> None:
         self._video = video
         self._package_url = package_url
+        self._voices = voices or {}
         self._renderer = renderer
         self._fps = fps
         self._max_bitrate = max_bitrate
@@ -50,6 +53,10 @@ class StagedMedia:
     @property
     def package_url(self) -> str:
         return self._package_url
+
+    @property
+    def voices(self) -> Mapping[str, str]:
+        return self._voices
 
     @property
     def drive_s(self) -> float | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
 from livekit.agents import llm, stt, tts, vad
@@ -28,6 +28,10 @@ class Media(Protocol):
     @property
     def package_url(self) -> str:
         """Where clients fetch the face package; "" without a face."""
+
+    @property
+    def voices(self) -> Mapping[str, str]:
+        """The face's own voice for each language, for an agent that chooses none; may be empty."""
 
     @property
     def drive_s(self) -> float | None:
@@ -58,10 +62,29 @@ class Faces(Protocol):
         """
 
 
-class Engines(Protocol):
-    """Makes speech engines from their specs. Engines of different instances share models, not state."""
+Notice = Callable[[int, str], None]
+"""Hears of something the business backend should know: an `Exception` code and a sentence."""
 
-    def stt(self, spec: AsrSpec) -> stt.STT[Any]: ...
-    def tts(self, spec: TtsSpec) -> tts.TTS[Any]: ...
+
+class Engines(Protocol):
+    """Makes speech engines from their specs; `mien.speech.engines`. Engines of different instances share models, not
+    state. A vendor this server lacks is replaced with a notice, or refused with a RuntimeError that says so.
+    """
+
+    def stt(self, spec: AsrSpec, *, on_notice: Notice | None = None) -> stt.STT[Any]: ...
+
+    def tts(
+        self,
+        spec: TtsSpec,
+        *,
+        default_voices: Mapping[str, str] | None = None,
+        language: str = "",
+        on_notice: Notice | None = None,
+    ) -> tts.TTS[Any]: ...
+
     def llm(self, spec: LlmSpec, *, agent_info: Callable[[], dict[str, Any]] | None = None) -> llm.LLM[Any]: ...
-    def vad(self, *, min_speech_s: float, min_silence_s: float, threshold: float) -> vad.VAD: ...
+
+    def vad(self, *, min_speech_s: float = ..., min_silence_s: float = ..., threshold: float = ...) -> vad.VAD: ...
+
+    def language_of(self, spec: AsrSpec) -> str:
+        """The language the user is expected to speak: "zh", "en", or "auto"."""

@@ -51,6 +51,8 @@ async def test_document_is_served(api: Api) -> None:
     assert openapi["openapi"] == "3.1.0"
     assert openapi["servers"] == [{"url": "http://mien.test"}]
     assert {operation["post"]["operationId"] for operation in openapi["paths"].values()} == set(ACTIONS)
+    members = {parameter.get("name") for parameter in openapi["paths"]["/?Action=ListAgents"]["get"]["parameters"]}
+    assert members >= {"Limit", "Cursor"}
     assert all(operation["post"]["summary"] for operation in openapi["paths"].values())
 
 

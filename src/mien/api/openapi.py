@@ -43,7 +43,10 @@ def document(server_url: str) -> JsonObject:
         "jsonSchemaDialect": DIALECT,
         "servers": [{"url": server_url}],
         "tags": [{"name": group} for group in groups],
-        "paths": {f"/?Action={action.name}": {"post": _operation(action)} for action in ACTIONS.values()},
+        "paths": {
+            f"/?Action={action.name}": {"post": _operation(action), "get": _get(action, schemas)}
+            for action in ACTIONS.values()
+        },
         "components": {
             "schemas": schemas,
             "parameters": {
@@ -92,6 +95,24 @@ def _operation(action: Action) -> JsonObject:
         "parameters": [{"$ref": f"#/components/parameters/{name}"} for name in _COMMON],
         "requestBody": {"required": True, "content": {"application/json": {"schema": body}}},
         "responses": {"200": {"description": "The envelope", "content": {"application/json": {"schema": envelope}}}},
+    }
+
+
+def _get(action: Action, schemas: JsonObject) -> JsonObject:
+    """The same with GET: each member of the body is a query parameter, objects and arrays are JSON texts."""
+    body = schemas[action.body.__name__]
+    parameters = []
+    for name, schema in body.get("properties", {}).items():
+        plain = schema.get("type") in ("string", "integer", "number", "boolean")
+        place = {"schema": schema} if plain else {"content": {"application/json": {"schema": schema}}}
+        parameters.append({"name": name, "in": "query", "required": name in body.get("required", []), **place})
+    post = _operation(action)
+    return {
+        "operationId": f"{action.name}ByGet",
+        "tags": post["tags"],
+        "summary": f"{action.summary} (GET)",
+        "parameters": [*post["parameters"], *parameters],
+        "responses": post["responses"],
     }
 
 

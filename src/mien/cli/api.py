@@ -10,7 +10,6 @@ from typing import Any
 
 import typer
 
-from mien import store
 from mien.cli.options import load_settings
 from mien.client import Client
 from mien.errors import UserError
@@ -40,7 +39,9 @@ def api(
 
 
 async def _credentials(settings: Settings, secret: str) -> tuple[int, str]:
-    opened = await store.open(settings)
+    from mien.store import open_store
+
+    opened = await open_store(settings)
     try:
         if settings.app_id is not None:
             found = await opened.apps.get(settings.app_id)

@@ -6,18 +6,19 @@ import asyncio
 import json
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import urlsplit
 
 import typer
 from rich.console import Console
 from rich.table import Table
 
-from mien import store
 from mien.cli.options import load_settings
 from mien.errors import UserError
 from mien.settings import Settings
-from mien.store import App, Store
+
+if TYPE_CHECKING:
+    from mien.store import App, Store
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None, no_args_is_help=True)
 
@@ -119,10 +120,12 @@ def delete(
 
 
 def _run(data_dir: Path | None, work: Callable[[Store, Settings], Awaitable[T]]) -> T:
+    from mien.store import open_store
+
     settings = load_settings(data_dir=data_dir)
 
     async def main() -> T:
-        opened = await store.open(settings)
+        opened = await open_store(settings)
         try:
             return await work(opened, settings)
         finally:

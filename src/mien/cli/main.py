@@ -9,7 +9,7 @@ from rich.console import Console
 
 from mien import __version__
 from mien.cli import app as projects
-from mien.cli import avatar, bench, call, doctor, models, serve
+from mien.cli import api, avatar, bench, call, doctor, models, serve
 from mien.errors import UserError
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, rich_markup_mode=None)
@@ -17,6 +17,7 @@ app.command("serve", help="Start the server: control API, calls, local models, w
 app.command("call", help="Make a complete call without a browser, save what was seen and heard")(call.call)
 app.add_typer(avatar.app, name="avatar", help="Make digital humans from pictures, list them, look at them")
 app.add_typer(projects.app, name="app", help="Projects: AppId, ServerSecret, CallbackSecret")
+app.command("api", help="Call an action of a running server")(api.api)
 app.add_typer(models.app, name="models", help="The local models: list, check, fetch")
 app.add_typer(bench.app, name="bench", help="Measure rendering, lips and latency")
 app.command("doctor", help="Check this machine and say what to mend")(doctor.doctor)

@@ -101,3 +101,16 @@ def split_files(source: Path, text: Path, vocoder: Path) -> None:
     for model, target in ((first, text), (second, vocoder)):
         target.parent.mkdir(parents=True, exist_ok=True)
         onnx.save(model, target)
+
+
+def split_once(source: Path, folder: Path) -> tuple[Path, Path]:
+    """The halves of another model in `folder`, made again only when `source` changed. Raises UnsupportedKokoroError."""
+    stat = source.stat()
+    mark = folder / "source.txt"
+    text, vocoder = folder / "text.onnx", folder / "vocoder.onnx"
+    identity = f"{source.resolve()} {stat.st_size} {stat.st_mtime_ns}"
+    if not (mark.is_file() and mark.read_text("utf-8") == identity and text.is_file() and vocoder.is_file()):
+        mark.unlink(missing_ok=True)
+        split_files(source, text, vocoder)
+        mark.write_text(identity, "utf-8")
+    return text, vocoder

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
 
 import numpy as np
@@ -12,6 +12,7 @@ from livekit.agents import APIConnectionError, tts, utils
 from livekit.agents.types import DEFAULT_API_CONNECT_OPTIONS, APIConnectOptions
 
 from mien.speech.local.voice import LocalVoice, Sound
+from mien.speech.normalise import language_of
 from mien.speech.phones import VOICE_RATE, SpokenText, attach
 
 _SILENCE = np.zeros(VOICE_RATE // 50, dtype=np.int16)
@@ -21,8 +22,15 @@ _SILENCE = np.zeros(VOICE_RATE // 50, dtype=np.int16)
 class LocalTTS(tts.TTS[str]):
     """One agent's voice: the shared model with a name, a speed and a language ("" follows the text)."""
 
-    def __init__(self, voice: LocalVoice, *, names: dict[str, str], language: str = "", speed: float = 1.0) -> None:
-        """`names`: the voice for each language, "zh" and "en"."""
+    def __init__(
+        self,
+        voice: Callable[[], Awaitable[LocalVoice]],
+        *,
+        names: dict[str, str],
+        language: str = "",
+        speed: float = 1.0,
+    ) -> None:
+        """`voice` gives the shared model once it is loaded; `names`: the voice for each language, "zh" and "en"."""
         super().__init__(capabilities=tts.TTSCapabilities(streaming=False), sample_rate=VOICE_RATE, num_channels=1)
         self._voice = voice
         self._names = names
@@ -39,10 +47,9 @@ class LocalTTS(tts.TTS[str]):
 
     async def say(self, text: str) -> AsyncGenerator[tuple[Sound, SpokenText | None], None]:
         """Sound of `text` piece by piece, with the first piece of each clip what it says and when."""
-        from mien.speech.normalise import language_of
-
         language = self._language or language_of(text)
-        async with aclosing(self._voice.stream(text, language, self._names[language], self._speed)) as stream:
+        voice = await self._voice()
+        async with aclosing(voice.stream(text, language, self._names[language], self._speed)) as stream:
             async for piece in stream:
                 yield piece
 

@@ -38,13 +38,14 @@ class Worker:
         self._numbers = itertools.count()
         self._wake = threading.Condition()
         self._closed = False
+        self._running = 0
         self._thread = threading.Thread(target=self._work, name=name, daemon=True)
         self._thread.start()
 
     @property
-    def waiting(self) -> int:
-        """Jobs that have not begun."""
-        return len(self._jobs)
+    def load(self) -> int:
+        """Jobs waiting or running."""
+        return len(self._jobs) + self._running
 
     def submit(self, job: Callable[[], T], *, deadline: float) -> Future[T]:
         """Queues `job`. `deadline` is in seconds of the caller's loop clock; the smaller, the sooner its turn."""
@@ -90,7 +91,9 @@ class Worker:
                 if self._closed:
                     return
                 *_, run, _future = heapq.heappop(self._jobs)
+                self._running = 1
             run()
+            self._running = 0
 
 
 def _be_nice() -> None:

@@ -8,12 +8,17 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import os
+import subprocess
 import sys
+import threading
+import time
 import types
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import httpx
 import numpy as np
 import uvicorn
 from livekit import rtc
@@ -31,6 +36,7 @@ ANSWER = {
     "en": "It is a lovely day with a clear blue sky. Go for a walk, and remember to drink some water.",
 }
 LOUD_ENOUGH = 700
+START_LIMIT_S = 120.0
 CHARACTER_S = {"zh": 0.2, "en": 0.065}
 
 
@@ -167,10 +173,10 @@ class ScriptedEngines:
     def __init__(self, settings: Settings) -> None:
         self.ready = {"asr": True, "llm": True, "tts": True}
 
-    def stt(self, spec: AsrSpec) -> stt.STT[Any]:
+    def stt(self, spec: AsrSpec, **_: Any) -> stt.STT[Any]:
         return Recogniser("en" if spec.params.get("language") == "en" else "zh")
 
-    def tts(self, spec: TtsSpec) -> tts.TTS[Any]:
+    def tts(self, spec: TtsSpec, **_: Any) -> tts.TTS[Any]:
         return Voice()
 
     def llm(self, spec: LlmSpec, *, agent_info: Callable[[], dict[str, Any]] | None = None) -> llm.LLM[Any]:
@@ -201,6 +207,52 @@ async def serve(settings: Settings) -> None:
         await server.serve(sockets=[listener])
     finally:
         await mien.close()
+
+
+class ScriptedServer:
+    """This module as a child process that ends with its parent; `url` once it is ready for calls. A context manager."""
+
+    def __init__(self, data_dir: Path, env: dict[str, str] | None = None) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", __name__, "--data-dir", str(data_dir)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            env=os.environ | (env or {}),
+            cwd=Path(__file__).parents[2],
+            text=True,
+        )
+        self._reader: threading.Thread | None = None
+        self.log: list[str] = []
+        self.url = ""
+
+    def __enter__(self) -> ScriptedServer:
+        assert self._process.stdout is not None
+        self.url = self._process.stdout.readline().strip()
+        if not self.url.startswith("http"):
+            raise RuntimeError(f"The server did not start: {self.url}{self._process.stdout.read()}")
+        # Someone must read, or the server blocks when the pipe is full.
+        self._reader = threading.Thread(target=self.log.extend, args=(self._process.stdout,), daemon=True)
+        self._reader.start()
+        deadline = time.monotonic() + START_LIMIT_S
+        while httpx.get(f"{self.url}/readyz").status_code != 200:
+            if time.monotonic() > deadline:
+                self.kill()
+                raise RuntimeError("The server did not become ready:\n" + "".join(self.log[-20:]))
+            time.sleep(0.2)
+        return self
+
+    def kill(self) -> None:
+        """Without any goodbye, as a crash would."""
+        self._process.kill()
+        self._process.wait(10)
+
+    def __exit__(self, *_: object) -> None:
+        assert self._process.stdin is not None
+        self._process.stdin.close()
+        try:
+            self._process.wait(15)
+        except subprocess.TimeoutExpired:
+            self.kill()
 
 
 def main() -> None:

@@ -6,7 +6,7 @@ import base64
 import json
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mien.rtc.token04 import Claims, TokenError, TokenFault, decode, encode, issue, verify
@@ -76,6 +76,7 @@ def test_secret_must_have_32_characters() -> None:
         encode(CLAIMS, "short")
 
 
+@settings(deadline=None)
 @given(
     app_id=st.integers(1, 2**32 - 1),
     user_id=st.text(st.characters(codec="utf-8"), min_size=1, max_size=32),
@@ -89,12 +90,14 @@ def test_round_trip(app_id: int, user_id: str, payload: str, secret: str, second
     assert (claims.payload, claims.expire) == (payload, 1_700_000_000 + seconds)
 
 
+@settings(deadline=None)
 @given(st.one_of(st.text(), st.binary().map(lambda b: "04" + base64.b64encode(b).decode())))
 def test_no_text_crashes(text: str) -> None:
     with pytest.raises(TokenError):
         decode(text, SECRET)
 
 
+@settings(deadline=None)
 @given(at=st.integers(0, 153), flip=st.integers(1, 255))
 def test_a_changed_byte_never_passes_unnoticed_as_another_user(at: int, flip: int) -> None:
     block = bytearray(base64.b64decode(VECTOR[2:]))
@@ -106,6 +109,7 @@ def test_a_changed_byte_never_passes_unnoticed_as_another_user(at: int, flip: in
     assert claims.user_id == "user_1"
 
 
+@settings(deadline=None)
 @given(st.recursive(st.none() | st.integers() | st.text(), lambda c: st.lists(c) | st.dictionaries(st.text(), c)))
 def test_any_payload_is_judged_without_a_crash(payload: object) -> None:
     claims = Claims(1, "u", 2, payload=json.dumps(payload))

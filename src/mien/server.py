@@ -18,7 +18,7 @@ from mien.callbacks import CallbackService
 from mien.conversation.manager import Manager
 from mien.errors import UserError
 from mien.faces import FaceLibrary, Faces
-from mien.rtc.embedded import EXPOSED_HEADERS, build_router, create_service
+from mien.rtc.embedded import EXPOSED_HEADERS, EmbeddedRooms, build_router
 from mien.rtc.token04 import issue
 from mien.settings import Settings
 from mien.speech.engines import Engines
@@ -36,7 +36,7 @@ class MienServer:
         self.demo_credentials = demo_credentials
         self._store = store
         self._callbacks = CallbackService(store.outbox, store.apps)
-        self._rooms = create_service(settings)
+        self._rooms = EmbeddedRooms(settings)
         self._engines = Engines(settings)
         self._library = FaceLibrary(settings)
         self._manager = Manager(

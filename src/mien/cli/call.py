@@ -48,7 +48,7 @@ def call(
 
     console = Console(stderr=True, highlight=False)
     settings = load_settings()
-    question = _read(audio) if audio is not None else _speak(say or "", lang, settings, console)
+    question = _read(audio) if audio is not None else _speak(say or "", lang, settings, console)  # type: ignore[arg-type]
     with OwnServer() if url is None else nullcontext() as own:
         address = own.url if own is not None else str(url)
         if own is not None:
@@ -131,7 +131,7 @@ def _read(path: Path) -> NDArray[np.int16]:
         raise UserError(str(error)) from error
 
 
-def _speak(text: str, lang: str, settings: Settings, console: Console) -> NDArray[np.int16]:
+def _speak(text: str, lang: Literal["zh", "en"], settings: Settings, console: Console) -> NDArray[np.int16]:
     """The question in the local voice, another one than the digital human's."""
     from mien.speech.say import say
 

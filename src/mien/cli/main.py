@@ -8,8 +8,8 @@ import typer
 from rich.console import Console
 
 from mien import __version__
-from mien.cli import app as projects
 from mien.cli import api, avatar, bench, call, doctor, models, serve
+from mien.cli import app as projects
 from mien.errors import UserError
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, rich_markup_mode=None)

@@ -260,8 +260,11 @@ class _ScriptedRecognition(stt.RecognizeStream):
                         )
                 if event.type is vad.VADEventType.END_OF_SPEECH:
                     heard = 0.0
-                    numbers = sorted({_number(frame) for frame in _blocks(event.frames[0])} - {0})
-                    text = "".join(script.microphone.words[number - 1].text for number in numbers)
+                    if script.in_order:
+                        text = script.in_order.pop(0)
+                    else:
+                        numbers = sorted({_number(frame) for frame in _blocks(event.frames[0])} - {0})
+                        text = "".join(script.microphone.words[number - 1].text for number in numbers)
                     finals.append(asyncio.create_task(final(text)))
         finally:
             feeding.cancel()
@@ -340,7 +343,8 @@ class _ScriptedClip(tts.ChunkedStream):
         output_emitter.initialize(
             request_id="clip", sample_rate=VOICE_RATE, num_channels=1, mime_type="audio/pcm", frame_size_ms=100
         )
-        tone = np.full(int(seconds * VOICE_RATE), 3000, np.int16)
+        t = np.arange(int(seconds * VOICE_RATE)) / VOICE_RATE
+        tone = (6000 * np.sin(2 * np.pi * 220 * t)).astype(np.int16)
         output_emitter.push(tone.tobytes())
         output_emitter.flush()
 
@@ -373,6 +377,8 @@ class Script:
     spoken: list[str] = field(default_factory=list)
     voices: list[TtsSpec] = field(default_factory=list)
 
+    in_order: list[str] = field(default_factory=list)
+    """What is recognised in the next stretches of speech, when the sound itself cannot say it (after a codec)."""
     notice: str = ""
     """What the voice has to say when it is made."""
 

@@ -310,6 +310,21 @@ def test_graceful_shutdown_finishes_the_sentence() -> None:
     run(main)
 
 
+def test_graceful_shutdown_lets_the_user_finish_and_answers() -> None:
+    async def main() -> None:
+        hand = await stage()
+        await hand.manager.create(spec())
+        speaking = asyncio.create_task(hand.user.say("最后一个问题", 1.5))
+        await asyncio.sleep(0.5)
+        await hand.manager.delete(1, "100", graceful=True)
+        await speaking
+        await asyncio.sleep(8)
+        assert hand.told()[-3:] == ["SPEAKING 1", "IDLE 1", "AgentInstanceDeleted"]
+        await leave(hand)
+
+    run(main)
+
+
 def test_graceful_shutdown_does_not_wait_for_ever() -> None:
     async def main() -> None:
         hand = await stage()

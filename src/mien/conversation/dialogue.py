@@ -19,7 +19,6 @@ from livekit.agents import (
     UserStateChangedEvent,
     llm,
     stt,
-    tts,
 )
 from livekit.agents.voice import SpeechHandle
 from livekit.agents.voice.io import PlaybackFinishedEvent
@@ -44,6 +43,7 @@ from mien.conversation.session import build_session
 from mien.conversation.spec import InstanceSpec, InterruptReason, Priority, SamePriority, Status
 from mien.conversation.text import Clause, is_backchannel
 from mien.conversation.utterance import CURRENT, Utterance, new_utterance
+from mien.conversation.workshop import Workshop
 from mien.speech.phones import SpokenText
 from mien.speech.spec import AsrSpec, LlmSpec, TtsSpec
 
@@ -63,19 +63,17 @@ class Dialogue:
         self._spec = spec
         self._report = reporter
         self._media = media
-        self._engines = engines
         self._loop = asyncio.get_running_loop()
         self.voice = UserVoice(listen, spec.rtc.user_stream_id, closed=self._deaf)
-        self._used: list[stt.STT[Any] | tts.TTS[Any] | llm.LLM[Any]] = []
-        self._notices: list[tuple[int, str]] | None = []
+        self._workshop = Workshop(spec, engines, media, reporter, agent_info=self._agent_info)
         self.agent = ConversationAgent(
             spec,
             self,
-            recogniser=None if spec.live else self._make_recogniser(spec.asr),
-            model=None if spec.live else self._make_model(spec.llm),
-            voice=self._make_voice(spec.tts),
+            recogniser=None if spec.live else self._workshop.recogniser(spec.asr),
+            model=None if spec.live else self._workshop.model(spec.llm),
+            voice=self._workshop.voice(spec.tts),
             messages=from_messages(spec.history.messages),
-            make_voice=self._make_voice,
+            make_voice=self._workshop.voice,
         )
         self._session: AgentSession[None] = build_session(spec, engines)
         self.status = Status.IDLE
@@ -93,7 +91,6 @@ class Dialogue:
         self._recogniser_reported_at: float | None = None
         self._closing = False
         self._quiet = asyncio.Event()
-        self._quiet.set()
 
     # Life
 
@@ -114,10 +111,8 @@ class Dialogue:
         await session.start(self.agent, record=False)
 
     def tell_notices(self) -> None:
-        """Reports what engines had to say when they were made; from now on such notices are reported at once."""
-        notices, self._notices = self._notices or [], None
-        for code, message in notices:
-            self._report.exception(code, message)
+        """Reports what engines had to say when they were made."""
+        self._workshop.tell_notices()
 
     async def aclose(self) -> None:
         """Falls silent and ends every task. Safe to call twice."""
@@ -131,12 +126,13 @@ class Dialogue:
         await self.voice.aclose()
         await self._session.aclose()
         self._media.output.off("playback_finished", self._on_playback_finished)
-        for engine in self._used:
-            await engine.aclose()
+        await self._workshop.aclose()
 
     async def quiet(self) -> None:
         """Waits until nothing is thought, said or waiting to be said."""
-        await self._quiet.wait()
+        while self.status is not Status.IDLE or self._floor.active is not None or self._floor.waiting:
+            self._quiet.clear()
+            await self._quiet.wait()
 
     @property
     def latest_round(self) -> int:
@@ -147,40 +143,11 @@ class Dialogue:
         """Whether the user's stream has been heard at all."""
         return self.voice.heard_at is not None
 
-    # Engines
-
-    def _notice(self, code: int, message: str) -> None:
-        if self._notices is None:
-            self._report.exception(code, message)
-        else:
-            self._notices.append((code, message))
-
-    def _make_recogniser(self, spec: AsrSpec) -> stt.STT[Any]:
-        recogniser = self._engines.stt(spec, on_notice=self._notice)
-        self._used.append(recogniser)
-        return recogniser
-
-    def _make_model(self, spec: LlmSpec) -> llm.LLM[Any]:
-        model = self._engines.llm(spec, agent_info=self._agent_info)
-        self._used.append(model)
-        return model
-
-    def _make_voice(self, spec: TtsSpec) -> tts.TTS[Any]:
-        language = self._engines.language_of(self._spec.asr)
-        voice = self._engines.tts(
-            spec,
-            default_voices=self._media.voices,
-            language="" if language == "auto" else language,
-            on_notice=self._notice,
-        )
-        self._used.append(voice)
-        return voice
-
     def use(self, *, llm: LlmSpec | None, tts: TtsSpec | None, asr: AsrSpec | None) -> None:
         """Other engines from the next turn on. Raises RuntimeError where a vendor is refused."""
-        model = self._make_model(llm) if llm is not None else None
-        voice = self._make_voice(tts) if tts is not None else None
-        recogniser = self._make_recogniser(asr) if asr is not None else None
+        model = self._workshop.model(llm) if llm is not None else None
+        voice = self._workshop.voice(tts) if tts is not None else None
+        recogniser = self._workshop.recogniser(asr) if asr is not None else None
         if llm is not None and model is not None:
             self.agent.use_model(llm, model)
         if tts is not None and voice is not None:
@@ -200,7 +167,6 @@ class Dialogue:
                 "the user is speaking; send this again when the turn is over, or with Priority High"
             )
         verdict = self._floor.request(round_, same_priority)
-        self._quiet.clear()
         if verdict is Verdict.BEGIN:
             self._begin(round_)
         elif verdict is Verdict.TAKE_OVER:
@@ -341,7 +307,6 @@ class Dialogue:
             self._report.user_audio(round_, pcm)
         self._report.asr_result(round_, text)
         round_.committed = True
-        self._quiet.clear()
         self._floor.active = round_
         self._set_status(Status.THINKING, round_, "llm_begin")
         if round_.speaking:
@@ -563,7 +528,6 @@ class Dialogue:
             except ConversationError as error:
                 self._report.exception(ExceptionCode.GENERAL, str(error), follower)
         elif self._floor.active is None:
-            self._quiet.set()
             self._hand_to_user()
 
     def _hand_to_user(self) -> None:
@@ -577,6 +541,8 @@ class Dialogue:
 
     def _set_status(self, status: Status, round_: Round, reason: str) -> None:
         old, self.status = self.status, status
+        if status is Status.IDLE:
+            self._quiet.set()
         self._media.set_status(status.name.lower())
         if not (old is status and status is Status.IDLE):
             self._report.status(old, status, round_, reason)

@@ -17,16 +17,19 @@ from numpy.typing import NDArray
 from mien.face.motion.timing import (
     CLOSE_LATE,
     CLOSURE_HOLD,
-    CLOSURE_PART,
     CLOSURE_RAMP,
     CLOSURE_RAMP_SHORTEST,
+    CLOSURES_JOIN,
     CURVE_RATE,
+    NASAL_CLOSED,
     OPEN_EARLY,
     REACH_AFTER,
     REACH_BEFORE,
     REST_PAUSE,
     ROUNDING_BEFORE,
     SMOOTHING,
+    STOP_CLOSED,
+    TEETH_CLOSED,
 )
 from mien.face.motion.visemes import SHAPES, Spell, Viseme
 
@@ -34,6 +37,9 @@ MOUTH: Final = ("jaw", "wide", "pucker", "press", "upper_up", "lower_down", "fv"
 """Channels a speech curve has, in the order of its columns."""
 
 JAW, WIDE, PUCKER, PRESS, UPPER, LOWER, FV, TONGUE = range(len(MOUTH))
+
+CLOSURES: Final = {Viseme.PP: STOP_CLOSED, Viseme.MM: NASAL_CLOSED, Viseme.FF: TEETH_CLOSED}
+"""Visemes that must reach their target, and the share of their time in which they hold it."""
 
 Curve = NDArray[np.float32]
 """Shape (n, len(MOUTH)), `CURVE_RATE` rows a second."""
@@ -111,22 +117,24 @@ def _holds(sounds: Sequence[Spell]) -> list[tuple[Viseme, float, float]]:
     """When lips are fully closed (PP) or the lip is on the teeth (FF): kind, from, to; never overlapping."""
     holds: list[tuple[Viseme, float, float]] = []
     for sound in sounds:
-        if sound.viseme not in (Viseme.PP, Viseme.FF):
+        closed = CLOSURES.get(sound.viseme)
+        if closed is None:
             continue
+        kind = Viseme.FF if sound.viseme is Viseme.FF else Viseme.PP
         length = sound.end - sound.start
-        begin, finish = (sound.start + share * length for share in CLOSURE_PART)
+        begin, finish = (sound.start + share * length for share in closed)
         lacking = CLOSURE_HOLD - (finish - begin)
         if lacking > 0:
             begin, finish = begin - lacking / 2, finish + lacking / 2
         if holds:
-            kind, earlier, until = holds[-1]
-            if kind is sound.viseme and begin - until < CLOSURE_HOLD:
+            last_kind, earlier, until = holds[-1]
+            if last_kind is kind and begin - until < CLOSURES_JOIN:
                 holds[-1] = (kind, earlier, finish)
                 continue
             if begin < until + 0.01:
                 finish += until + 0.01 - begin
                 begin = until + 0.01
-        holds.append((sound.viseme, begin, finish))
+        holds.append((kind, begin, finish))
     return holds
 
 

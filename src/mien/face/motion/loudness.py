@@ -16,10 +16,10 @@ from mien.face.motion.timing import AUDIO_HOP
 _WINDOW: Final = np.array([0.1, 0.25, 0.3, 0.25, 0.1], np.float32)
 """Smoothing over 50 ms: a syllable, not a pitch period."""
 
-_SOFTEST: Final = 0.25
-_SLOPE: Final = 0.8
+_SOFTEST: Final = 0.18
+_SLOPE: Final = 0.88
 _LOUDEST: Final = 1.3
-"""Opening for a level relative to the usual one: 0.25 for none, 1.05 for the usual, at most 1.3."""
+"""Opening for a level relative to the usual one: 0.18 for none, 1.06 for the usual, at most 1.3."""
 
 _VOICED: Final = 0.1
 """Share of the loudest recent level below which a moment does not count towards the usual level."""

@@ -22,8 +22,16 @@ CLOSURE_RAMP: Final = 0.055
 CLOSURE_RAMP_SHORTEST: Final = 0.03
 """Between two closures close together the ramps shrink down to this, so that the vowel between them is seen."""
 
-CLOSURE_PART: Final = (0.05, 0.75)
-"""Which part of a stop's time the lips are closed; the rest is the burst, when they are already parting."""
+CLOSURES_JOIN: Final = 0.06
+"""Two closures of one kind closer together than this are one: the mouth could not show an opening between them."""
+
+STOP_CLOSED: Final = (-0.25, 0.30)
+"""When the lips are closed for p and b, in shares of the sound's time. A voice's timing puts the burst about the middle
+of the sound; lips touch before it and part on it (`mien bench lipsync`, onset)."""
+
+NASAL_CLOSED: Final = (0.0, 0.75)
+TEETH_CLOSED: Final = (0.05, 0.8)
+"""The same for m, and for the lip on the teeth in f and v: these sound while closed."""
 
 SMOOTHING: Final = 0.05
 """Width of the symmetric (Hann) window over the blended curves. Removes corners, shifts nothing."""

@@ -9,6 +9,7 @@ do not look polygonal.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from itertools import pairwise
 
 import numpy as np
@@ -55,12 +56,14 @@ def with_rings(values: Doubles) -> Doubles:
     return np.concatenate([values, *(outline * f for f in RING_FOLLOW)])
 
 
-def build_mesh() -> FaceMesh:
-    """The mesh, the same for every face."""
+@cache
+def build_mesh(mouth_hole: bool = True, eye_holes: bool = True) -> FaceMesh:
+    """The mesh, the same for every face. Parts of an illustration that are drawn anew need no hole in it."""
     count = len(topo.OVAL)
     rings = tuple(np.arange(count, dtype=np.int32) + topo.N_POINTS + k * count for k in range(2))
-    holes = [set(topo.INNER_UPPER + topo.INNER_LOWER)]
-    holes += [set(topo.EYE_UPPER[s] + topo.EYE_LOWER[s]) for s in topo.SIDES]
+    holes = [set(topo.INNER_UPPER + topo.INNER_LOWER)] if mouth_hole else []
+    if eye_holes:
+        holes += [set(topo.EYE_UPPER[s] + topo.EYE_LOWER[s]) for s in topo.SIDES]
     tris = [tuple(t) for t in topo.triangles().tolist() if not any(set(t) <= hole for hole in holes)]
     loops = [np.array(topo.OVAL), *rings]
     for inner, outer in pairwise(loops):

@@ -3,32 +3,38 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cache
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mien.face.atlas import pack_atlas
-from mien.face.create import mouth as mouth_parts
+from mien.face.create import drawn, photo
 from mien.face.create import topology as topo
-from mien.face.create.eyes import EyeModel, build_eye, find_iris, lid_lines
-from mien.face.create.faceframe import FaceFrame
+from mien.face.create.faceframe import FaceFrame, smooth_step
 from mien.face.create.field import build_field
 from mien.face.create.lips import SMALL_GAP, gap_of, is_closed, snap_lip_line
-from mien.face.create.mesh import FaceMesh, build_mesh, coarse_points, with_rings
+from mien.face.create.mesh import build_mesh, coarse_points, with_rings
 from mien.face.create.networks import FaceNetworks
 from mien.face.create.parted import part_lips
-from mien.face.create.sampling import luminance, sample_rect
 from mien.face.create.shapes import closing, key_shapes, measure_mouth
-from mien.face.format import EyeSpec, FrameSpec, Gains, Limits, Line, MouthSpec, Package, Side
+from mien.face.format import (
+    EyeSpec,
+    FrameSpec,
+    Gains,
+    Limits,
+    Line,
+    MouthSpec,
+    Package,
+    Side,
+    Style,
+)
 from mien.face.format import Tones as ToneSpec
 
 Bytes = NDArray[np.uint8]
 Doubles = NDArray[np.float64]
 
-FEATHER = 0.010
-"""Width of the soft edge of eye windows and of the mouth, face units."""
+DRAWN_FEATHER = 0.006
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,164 +46,201 @@ class Rigged:
     notes: tuple[str, ...]
 
 
-@cache
-def _mesh() -> FaceMesh:
-    return build_mesh()
+@dataclass(slots=True)
+class Points:
+    """The growing set of vertices: rest positions (n, 2), colours' places (n, 2) in canvas px, and the key shapes'
+    movements."""
+
+    rest: Doubles
+    source: Doubles
+    keys: dict[str, Doubles]
+
+    def add(self, rest: Doubles, source: Doubles, moves: dict[str, Doubles]) -> NDArray[np.int32]:
+        """Appends vertices; returns their numbers."""
+        first, count = len(self.rest), len(rest)
+        self.rest = np.concatenate([self.rest, rest])
+        self.source = np.concatenate([self.source, source])
+        for name in {*self.keys, *moves}:
+            before = self.keys.get(name, np.zeros((first, 2)))
+            self.keys[name] = np.concatenate([before, moves.get(name, np.zeros((count, 2)))])
+        return np.arange(first, first + count, dtype=np.int32)
 
 
 def rig_face(
     nets: FaceNetworks, canvas: Bytes, points: Doubles, *, name: str, style: Literal["auto", "photo", "illustration"]
 ) -> Rigged:
     """Rigs a canvas picture (H, W, 3) with landmarks `points` (468, 3) in canvas pixels."""
-    return _rig_photo(nets, canvas, points, name)
-
-
-def _rig_photo(nets: FaceNetworks, canvas: Bytes, points: Doubles, name: str) -> Rigged:
+    chosen: Style = style if style != "auto" else decide_style(canvas, points)
     frame = FaceFrame.of(points)
     p = frame.to_face(points[:, :2])
-    if gap_of(p) < SMALL_GAP:
+    eyes: dict[Side, drawn.DrawnEye] = {}
+    mouth: drawn.DrawnMouth | None = None
+    picture = canvas
+    if chosen == "illustration":
+        skin = drawn.skin_colour(canvas, frame, p)
+        found = {side: drawn.draw_eye(canvas, frame, p, side, skin) for side in topo.SIDES}
+        if all(found.values()):  # one drawn and one moved eye would not match
+            eyes = {side: eye for side, eye in found.items() if eye is not None}
+        mouth = drawn.draw_mouth(canvas, frame, p, skin)
+        if mouth is not None:
+            picture = mouth.picture
+    if mouth is None and gap_of(p) < SMALL_GAP:
         p = snap_lip_line(canvas, frame, part_lips(canvas, frame, p))
-    centre_points = points.copy()
-    centre_points[:, :2] -= 0.5
-    contours = nets.iris(canvas, centre_points)
-    eyes: dict[Side, EyeModel] = {}
-    for side in topo.SIDES:
-        lids, rim = (frame.to_face(c + 0.5) for c in contours[side])
-        upper, lower = lid_lines(p, lids, side)
-        p[list(topo.EYE_UPPER[side])], p[list(topo.EYE_LOWER[side])] = upper, lower
-        iris, radius = find_iris(canvas, frame, rim, upper, lower)
-        eyes[side] = build_eye(canvas, frame, side, upper, lower, iris, radius, FEATHER)
-    photographed = measure_mouth(p)
+    return _build(nets, picture, frame, points, p, eyes, mouth, name, chosen)
+
+
+def decide_style(canvas: Bytes, points: Doubles) -> Style:
+    """Photograph (or painting, or rendered figure) or flat illustration."""
+    return "illustration" if drawn.flat_share(canvas, points) > drawn.FLAT_SHARE else "photo"
+
+
+def _build(
+    nets: FaceNetworks,
+    picture: Bytes,
+    frame: FaceFrame,
+    points: Doubles,
+    p: Doubles,
+    drawn_eyes: dict[Side, drawn.DrawnEye],
+    drawn_mouth: drawn.DrawnMouth | None,
+    name: str,
+    style: Style,
+) -> Rigged:
+    mesh = build_mesh(mouth_hole=drawn_mouth is None, eye_holes=not drawn_eyes)
+    photo_eyes = {} if drawn_eyes else photo.find_eyes(nets, picture, frame, points, p)
+    as_photographed = measure_mouth(p)
     closed = is_closed(p)
-    close = closing(p)
+    close = closing(p) if drawn_mouth is None else np.zeros_like(p)
     rest468 = p + close
     measures = measure_mouth(rest468)
-    own = mouth_parts.own_teeth_visible(p, photographed.width)
+    own = drawn_mouth is None and photo.own_teeth_visible(p, as_photographed.width)
 
-    mesh = _mesh()
     coarse = coarse_points(p)
-    rest = mesh.refine @ (coarse + with_rings(close))
-    source = frame.to_px(mesh.refine @ (coarse + _insets(p, photographed.width, own)))
-    refine = mesh.refine
-    keys = {k: (refine @ with_rings(v)).astype(np.float32) for k, v in key_shapes(rest468, measures).items()}
-    rest, source, triangles, keys = _fill_mouth(mesh, rest, source, keys)
-    h, w = canvas.shape[:2]
-    field = build_field(frame, points, (w, h))
-    weights = field.at(frame.to_px(rest), (w, h))
-
-    whites = np.stack([_white(canvas, frame, e) for e in eyes.values()]).mean(0)
-    tones = mouth_parts.measure_tones(canvas, frame, p, whites)
-    line = (rest468[list(topo.INNER_UPPER)] + rest468[list(topo.INNER_LOWER)]) / 2
-    centre = np.array([(line[0, 0] + line[-1, 0]) / 2, line[5, 1]])
+    shapes = key_shapes(rest468, measures)
+    if drawn_mouth is not None:
+        shapes = {k: v for k, v in shapes.items() if k.startswith(("brow", "blink", "cheek"))} | {
+            "jaw": shapes["jaw"] * 0.35
+        }
+    if drawn_eyes:
+        shapes = {k: v for k, v in shapes.items() if not k.startswith(("blink", "cheek"))}
+        for side, eye in drawn_eyes.items():  # brows move, the drawn lash line below them does not
+            clear = smooth_step(0.01, 0.09, float(eye.upper[:, 1].min()) - eye.lash_up - p[:, 1])[:, None]
+            for key in (f"brow_{side}", f"brow_{side}_down"):
+                shapes[key] = shapes[key] * clear
+    insets = photo.insets(p, as_photographed.width, own)
+    vertices = Points(
+        mesh.refine @ (coarse + with_rings(close)),
+        frame.to_px(mesh.refine @ (coarse + insets)),
+        {k: mesh.refine @ with_rings(v) for k, v in shapes.items()},
+    )
+    triangles = mesh.triangles
     textures: dict[str, Bytes] = {}
-    if own:
-        textures["upper"], teeth = mouth_parts.cut_own_teeth(canvas, frame, p, centre, measures.width, tones)
-        tones = mouth_parts.with_teeth(tones, teeth)
+    eyes: dict[Side, EyeSpec] = {}
+    if drawn_mouth is None:
+        triangles = np.concatenate([_fill_mouth(vertices, mesh.mouth_up, mesh.mouth_lo), triangles])
+        made = photo.build_mouth(
+            picture,
+            frame,
+            p,
+            rest468,
+            photo_eyes,
+            measures,
+            closed=closed,
+            own=own,
+            up=mesh.mouth_up,
+            lo=mesh.mouth_lo,
+            jaw=vertices.keys["jaw"],
+        )
+        textures.update(made.textures)
+        mouth = made.spec
     else:
-        textures["upper"] = mouth_parts.draw_teeth(tones, frame.sc * measures.width, upper=True)
-    textures["lower"] = mouth_parts.draw_teeth(tones, frame.sc * measures.width, upper=False)
-    heights = (0.028 * measures.width, 0.028 * measures.width)
-    shown = (p[list(topo.INNER_UPPER)] + p[list(topo.INNER_LOWER)]) / 2
-    textures["lip_line"] = mouth_parts.lip_line_texture(canvas, frame, shown, heights, tones, closed=closed)
-    for eye in eyes.values():
-        textures.update(eye.textures)
+        mouth = _drawn_mouth_spec(drawn_mouth, vertices, frame, p)
+    for side in topo.SIDES:
+        if drawn_eyes:
+            eyes[side] = _drawn_eye_spec(drawn_eyes[side], vertices, frame, side)
+            textures.update(drawn_eyes[side].textures)
+        else:
+            eyes[side] = photo.eye_spec(photo_eyes[side], mesh.eye_up[side], mesh.eye_lo[side])
+            textures.update(photo_eyes[side].textures)
+    h, w = picture.shape[:2]
+    field = build_field(frame, points, (w, h))
     atlas, regions = pack_atlas(textures)
-
-    jaw = keys["jaw"][mesh.mouth_lo[len(mesh.mouth_lo) // 2]]
     package = Package(
         name=name,
-        style="photo",
-        picture=canvas,
+        style=style,
+        picture=picture,
         frame=FrameSpec(o=_pair(frame.o), ux=_pair(frame.ux), uy=_pair(frame.uy), sc=frame.sc),
         pivot=(float(field.pivot[0]), float(field.pivot[1]), float(field.pivot[2])),
         limits=Limits(),
         gains=Gains(),
         grid_step=field.step,
         grid=field.values.astype(np.float32),
-        rest=rest.astype(np.float32),
-        source=source.astype(np.float32),
-        triangles=triangles,
-        weights=weights.astype(np.float32),
-        keys=keys,
-        mouth=MouthSpec(
-            style="photo",
-            up=mesh.mouth_up.tolist(),
-            lo=mesh.mouth_lo.tolist(),
-            feather=FEATHER,
-            centre=_pair(centre),
-            width=measures.width,
-            jaw=_pair(jaw),
-            upper_rect=mouth_parts.UPPER_RECT,
-            lower_rect=mouth_parts.LOWER_RECT,
-            tones=ToneSpec(cavity=_tone(tones.cavity), tongue=_tone(tones.tongue), teeth=_tone(tones.teeth)),
-            line=Line(width=0.01, colour=_tone(tones.line)),
-            lip_line=heights,
-        ),
-        eyes={
-            side: EyeSpec(
-                up=mesh.eye_up[side].tolist(),
-                lo=mesh.eye_lo[side].tolist(),
-                feather=FEATHER,
-                rect=e.rect,
-                iris_rect=e.iris_rect,
-                gaze=e.gaze,
-                lid_height=e.lid_height,
-                lash_up=e.lash_up,
-                lash_down=e.lash_down,
-            )
-            for side, e in eyes.items()
-        },
+        rest=vertices.rest.astype(np.float32),
+        source=vertices.source.astype(np.float32),
+        triangles=triangles.astype(np.int32),
+        weights=field.at(frame.to_px(vertices.rest), (w, h)).astype(np.float32),
+        keys={k: v.astype(np.float32) for k, v in sorted(vertices.keys.items())},
+        mouth=mouth,
+        eyes=eyes,
         atlas=atlas,
         regions=regions,
     )
     return Rigged(package, own, ())
 
 
-def _fill_mouth(
-    mesh: FaceMesh, rest: Doubles, source: Doubles, keys: dict[str, NDArray[np.float32]]
-) -> tuple[Doubles, Doubles, NDArray[np.int32], dict[str, NDArray[np.float32]]]:
+def _fill_mouth(vertices: Points, up: NDArray[np.int32], lo: NDArray[np.int32]) -> NDArray[np.int32]:
     """Lays lip-coloured triangles under the opening, so that closed lips show nothing of what the picture has there
-    (teeth, a dark line)."""
-    up, lo = mesh.mouth_up, mesh.mouth_lo
-    n, c = len(rest), len(up)
+    (teeth, a dark line). Returns the triangles; they must be drawn before the others."""
+    c = len(up)
     over = np.array([0.0, 0.012])
-    rest = np.concatenate([rest, rest[up] - over, rest[lo] + over])
     # The corners of the opening are dark in most pictures: take the colour a little further in.
-    inner = np.clip(np.arange(c), 3, c - 4)
-    colour = source[up[inner]].copy()
-    colour[:, 0] = source[up, 0] * 0.4 + colour[:, 0] * 0.6
-    source = np.concatenate([source, colour, colour + np.array([0.0, 0.5])])
-    keys = {k: np.concatenate([v, v[up], v[lo]]) for k, v in keys.items()}
-    i = np.arange(c - 1)
-    a, b = n + i, n + c + i
-    fill = np.concatenate([np.stack([a, a + 1, b], -1), np.stack([a + 1, b + 1, b], -1)])
-    return rest, source, np.concatenate([fill, mesh.triangles]).astype(np.int32), keys
+    colour = vertices.source[up[np.clip(np.arange(c), 3, c - 4)]].copy()
+    colour[:, 0] = vertices.source[up, 0] * 0.4 + colour[:, 0] * 0.6
+    a = vertices.add(vertices.rest[up] - over, colour, {k: v[up] for k, v in vertices.keys.items()})
+    b = vertices.add(
+        vertices.rest[lo] + over, colour + np.array([0.0, 0.5]), {k: v[lo] for k, v in vertices.keys.items()}
+    )
+    return np.concatenate([np.stack([a[:-1], a[1:], b[:-1]], -1), np.stack([a[1:], b[1:], b[:-1]], -1)])
 
 
-def _insets(p: Doubles, width: float, own_teeth: bool) -> Doubles:
-    """Where lip and lid edges take their colour: a little inside the skin, so that no tooth or eye-white pixel rides
-    along."""
-    move = np.zeros_like(coarse_points(p))
-    k = 1.8 if own_teeth else 1.0
-    for a in range(1, 10):
-        up, lo = topo.INNER_UPPER[a], topo.INNER_LOWER[a]
-        move[up, 1] = -min(0.10 * k * float(p[up, 1] - p[topo.OUTER_UPPER[a], 1]), 0.02 * k * width)
-        move[lo, 1] = min(0.12 * k * float(p[topo.OUTER_LOWER[a], 1] - p[lo, 1]), 0.025 * k * width)
-    for side in topo.SIDES:
-        for a in range(1, 8):
-            up, lo = topo.EYE_UPPER[side][a], topo.EYE_LOWER[side][a]
-            gap = float(p[lo, 1] - p[up, 1])
-            move[up, 1], move[lo, 1] = -0.10 * gap, 0.10 * gap
-    return move
+def _drawn_mouth_spec(mouth: drawn.DrawnMouth, vertices: Points, frame: FaceFrame, p: Doubles) -> MouthSpec:
+    line = mouth.line
+    centre = np.array([(line[0, 0] + line[-1, 0]) / 2, float(line[len(line) // 2, 1])])
+    shapes = drawn.mouth_shapes(line, 0.62 * float(p[topo.CHIN, 1] - centre[1]))
+    up = vertices.add(line, frame.to_px(line), {k: v[0] for k, v in shapes.items()})
+    lo = vertices.add(line, frame.to_px(line), {k: v[1] for k, v in shapes.items()})
+    colour = mouth.colour / 255
+    width = float(line[-1, 0] - line[0, 0])
+    red = np.array([0.56, 0.19, 0.20])
+    return MouthSpec(
+        style="drawn",
+        up=up.tolist(),
+        lo=lo.tolist(),
+        feather=DRAWN_FEATHER,
+        centre=_pair(centre),
+        width=width,
+        jaw=_pair(shapes["jaw"][1][len(line) // 2]),
+        upper_rect=photo.UPPER_RECT,
+        lower_rect=photo.LOWER_RECT,
+        tones=ToneSpec(cavity=_tone(0.75 * red + 0.25 * colour), tongue=(0.90, 0.47, 0.46), teeth=(0.99, 0.98, 0.965)),
+        line=Line(width=mouth.half_width, colour=_tone(colour)),
+        lip_line=None,
+    )
 
 
-def _white(canvas: Bytes, frame: FaceFrame, eye: EyeModel) -> Doubles:
-    """Colour of the white of an eye: a bright part of what lies between the lids."""
-    box = (float(eye.upper[1, 0]), float(eye.upper[:, 1].min()), float(eye.upper[-2, 0]), float(eye.lower[:, 1].max()))
-    pixels = sample_rect(canvas, frame, box, (48, 20)).reshape(-1, 3)
-    lum = luminance(pixels)
-    bright = pixels[(lum > np.percentile(lum, 72)) & (lum < np.percentile(lum, 96))]
-    return np.asarray(np.median(bright if len(bright) else pixels, axis=0), np.float64)
+def _drawn_eye_spec(eye: drawn.DrawnEye, vertices: Points, frame: FaceFrame, side: Side) -> EyeSpec:
+    up = vertices.add(eye.upper, frame.to_px(eye.upper), {f"blink_{side}": eye.closed - eye.upper})
+    lo = vertices.add(eye.lower, frame.to_px(eye.lower), {f"blink_{side}": eye.closed - eye.lower})
+    return EyeSpec(
+        up=up.tolist(),
+        lo=lo.tolist(),
+        feather=DRAWN_FEATHER,
+        rect=eye.rect,
+        iris_rect=eye.iris_rect,
+        gaze=eye.gaze,
+        lid_height=eye.lid_height,
+        lash_up=eye.lash_up,
+        lash_down=eye.lash_down,
+    )
 
 
 def _pair(v: NDArray[np.floating]) -> tuple[float, float]:
@@ -205,5 +248,5 @@ def _pair(v: NDArray[np.floating]) -> tuple[float, float]:
 
 
 def _tone(rgb: Doubles) -> tuple[float, float, float]:
-    r, g, b = (float(np.clip(c / 255, 0, 1)) for c in rgb)
+    r, g, b = (float(np.clip(c, 0, 1)) for c in rgb)
     return r, g, b

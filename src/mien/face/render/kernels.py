@@ -267,34 +267,38 @@ def shade_mouth(
 
 
 @_kernel
-def shade_drawn_mouth(acc: Any, attr: Any, cover: Any, tones: Any, line: Any, p: Any) -> None:
-    """Mouth of an illustration. attr and tones as in `shade_mouth`; line = width, r, g, b (0…255); p as in
-    `shade_mouth`."""
+def shade_drawn_mouth(acc: Any, attr: Any, cover: Any, tones: Any, p: Any) -> None:
+    """Inside of an illustration's open mouth. attr, tones and p as in `shade_mouth`."""
     one = F(1)
-    mw, g, rnd, tongue, feather = p[2], p[5], p[6], p[7], p[8]
+    mw, g, rnd, tongue = p[2], p[5], p[6], p[7]
+    col = np.empty(3, np.float32)
     for y in range(cover.shape[0]):
         for x in range(cover.shape[1]):
             if not cover[y, x]:
                 continue
-            u, du, dl = attr[y, x, 2], attr[y, x, 3], attr[y, x, 4]
-            d, end = min(du, dl), min(u, one - u)
-            lw = line[0] * math.sqrt(_sat(end * F(9)))
-            a = _ss(-lw - feather, -lw, d) * _ss(F(0), F(0.02), end)
-            if a <= F(0.002):
-                continue
+            du = attr[y, x, 3]
             px, py = (attr[y, x, 0] - p[0]) / mw, (attr[y, x, 1] - p[1]) / mw
             jx, jy = px - p[3] / mw, py - p[4] / mw
-            tx, ty = jx / F(0.34), (jy - F(0.24)) / (F(0.20) + F(0.05) * tongue)
+            tx, ty = jx / F(0.34), (jy - F(0.10)) / (F(0.24) + F(0.05) * tongue)
             m = _ss(F(1.04), F(0.96), tx * tx + ty * ty)
             band = F(0.15) * mw * _ss(F(0.10), F(0.22), g) * (one - rnd)
             t = _ss(band + F(0.012) * mw, band, du) if band >= F(1e-4) else F(0)
-            e = _ss(F(0), F(0.35) * line[0], d)
-            col = np.empty(3, np.float32)
             for c in range(3):
                 z = tones[0, c] + (tones[1, c] - tones[0, c]) * m
-                z += (tones[2, c] - z) * t
-                col[c] = line[1 + c] + (z - line[1 + c]) * e
-            _over(acc, y, x, col[0], col[1], col[2], a)
+                col[c] = z + (tones[2, c] - z) * t
+            _over(acc, y, x, col[0], col[1], col[2], one)
+
+
+@_kernel
+def shade_stroke(acc: Any, attr: Any, cover: Any, ink: Any, width: Any, feather: Any) -> None:
+    """A line with round ends. attr = distance across the line, distance beyond its end; `width` is half the line's."""
+    for y in range(cover.shape[0]):
+        for x in range(cover.shape[1]):
+            if cover[y, x]:
+                t, s = attr[y, x, 0], attr[y, x, 1]
+                a = F(1) - _ss(width, width + feather, math.sqrt(t * t + s * s))
+                if a > F(0.002):
+                    _over(acc, y, x, ink[0], ink[1], ink[2], a)
 
 
 @_kernel

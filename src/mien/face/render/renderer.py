@@ -266,22 +266,6 @@ class Renderer:
         mouth = self._package.mouth
         up, lo = self._chain(q, mouth.up, mouth.lo)
         gap = float((lo[:, 1] - up[:, 1]).max())
-        drawn = mouth.style == "drawn"
-        reach = mouth.feather + (mouth.line.width if drawn else 0.0)
-        rows, values = _window(up, lo, reach)
-        window = self._place(rows, [mouth.up, mouth.lo], pose)
-        line = None
-        line_gain = 0.0
-        if mouth.lip_line is not None:
-            line_gain = 1 - smooth(0.15, 1.0, gap / (2.5 * mouth.feather))
-            if line_gain > 0:
-                middle = (up + lo) / 2
-                above, below = (np.array([0, v], np.float32) for v in mouth.lip_line)
-                line = self._place(np.concatenate([middle - above, middle + below]), [mouth.up, mouth.lo], pose)
-        made = self._layer([window, *([line] if line is not None else [])])
-        if made is None:
-            return None
-        layer, corner = made
         tones = np.array([mouth.tones.cavity, mouth.tones.tongue, mouth.tones.teeth], np.float32) * 255
         numbers = np.array(
             [
@@ -296,11 +280,28 @@ class Renderer:
             ],
             np.float32,
         )
-        if drawn:
-            self._raster(layer, corner, window, values)
-            pen = np.array([mouth.line.width, *(255 * c for c in mouth.line.colour)], np.float32)
-            kernels.shade_drawn_mouth(layer.acc, layer.attr, layer.cover, tones, pen, numbers)
-        elif gap > 0:
+        draw = self._drawn_mouth if mouth.style == "drawn" else self._photo_mouth
+        return draw(up, lo, gap, tones, numbers, pose)
+
+    def _photo_mouth(
+        self, up: Floats, lo: Floats, gap: float, tones: Floats, numbers: Floats, pose: Pose
+    ) -> tuple[Floats, tuple[int, int]] | None:
+        mouth = self._package.mouth
+        rows, values = _window(up, lo, mouth.feather)
+        window = self._place(rows, [mouth.up, mouth.lo], pose)
+        line = None
+        line_gain = 0.0
+        if mouth.lip_line is not None:
+            line_gain = 1 - smooth(0.15, 1.0, gap / (2.5 * mouth.feather))
+            if line_gain > 0:
+                middle = (up + lo) / 2
+                above, below = (np.array([0, v], np.float32) for v in mouth.lip_line)
+                line = self._place(np.concatenate([middle - above, middle + below]), [mouth.up, mouth.lo], pose)
+        made = self._layer([window, *([line] if line is not None else [])])
+        if made is None:
+            return None
+        layer, corner = made
+        if gap > 0:
             self._raster(layer, corner, window, values)
             kernels.shade_mouth(
                 layer.acc,
@@ -316,8 +317,34 @@ class Renderer:
             )
         if line is not None:
             self._raster(layer, corner, line, _uv(len(up)))
-            kernels.shade_strip(
-                layer.acc, layer.attr, layer.cover, self._atlas, self._regions["lip_line"], np.float32(line_gain)
+            region = self._regions["lip_line"]
+            kernels.shade_strip(layer.acc, layer.attr, layer.cover, self._atlas, region, np.float32(line_gain))
+        return layer.acc, corner
+
+    def _drawn_mouth(
+        self, up: Floats, lo: Floats, gap: float, tones: Floats, numbers: Floats, pose: Pose
+    ) -> tuple[Floats, tuple[int, int]] | None:
+        mouth = self._package.mouth
+        reach = mouth.line.width + mouth.feather
+        parts = []
+        for line, ids in ((up, mouth.up), (lo, mouth.lo)):
+            rows, values = _stroke(line, reach)
+            chain = [ids[0], *ids, ids[-1]]
+            parts.append((self._place(rows, [chain, chain], pose), values))
+        rows, values = _window(up, lo, 0.0)
+        window = self._place(rows, [mouth.up, mouth.lo], pose)
+        made = self._layer([window, *(points for points, _ in parts)])
+        if made is None:
+            return None
+        layer, corner = made
+        if gap > 0:
+            self._raster(layer, corner, window, values)
+            kernels.shade_drawn_mouth(layer.acc, layer.attr, layer.cover, tones, numbers)
+        ink = np.array(mouth.line.colour, np.float32) * 255
+        for points, values in parts:
+            self._raster(layer, corner, points, values)
+            kernels.shade_stroke(
+                layer.acc, layer.attr, layer.cover, ink, np.float32(mouth.line.width), np.float32(mouth.feather)
             )
         return layer.acc, corner
 
@@ -330,9 +357,22 @@ def _window(up: Floats, lo: Floats, reach: float) -> tuple[Floats, Floats]:
     gap = lo[:, 1] - up[:, 1]
     e = np.full(count, reach, np.float32)
     u = np.linspace(0, 1, count, dtype=np.float32)
-    values = np.column_stack(
-        [rows, np.concatenate([u, u]), np.concatenate([-e, gap + e]), np.concatenate([gap + e, -e])]
-    ).astype(np.float32)
+    values = [rows, np.concatenate([u, u]), np.concatenate([-e, gap + e]), np.concatenate([gap + e, -e])]
+    return rows, np.column_stack(values).astype(np.float32)
+
+
+def _stroke(line: Floats, reach: float) -> tuple[Floats, Floats]:
+    """Points and attributes (t, s, 0, 0, 0) of a strip along a line, `reach` to either side and beyond its ends: t is
+    the distance across the line, s the distance beyond an end."""
+    along = np.gradient(line, axis=0)
+    along /= np.maximum(np.hypot(along[:, 0], along[:, 1]), 1e-9)[:, None]
+    path = np.concatenate([line[:1] - reach * along[:1], line, line[-1:] + reach * along[-1:]])
+    along = np.concatenate([along[:1], along, along[-1:]])
+    across = np.stack([-along[:, 1], along[:, 0]], -1) * reach
+    rows = np.concatenate([path - across, path + across]).astype(np.float32)
+    values = np.zeros((len(rows), 5), np.float32)
+    values[: len(path), 0], values[len(path) :, 0] = -reach, reach
+    values[[0, len(path) - 1, len(path), -1], 1] = reach
     return rows, values
 
 

@@ -1,0 +1,164 @@
+"""The moving parts of a photograph (or painting, or rendered figure): eyes and mouth as the package describes them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mien.face.create import mouth as mouth_parts
+from mien.face.create import topology as topo
+from mien.face.create.eyes import EyeModel, build_eye, find_iris, lid_lines
+from mien.face.create.faceframe import FaceFrame
+from mien.face.create.mesh import coarse_points
+from mien.face.create.mouth import LOWER_RECT, UPPER_RECT, own_teeth_visible
+from mien.face.create.networks import FaceNetworks
+from mien.face.create.sampling import luminance, sample_rect
+from mien.face.create.shapes import MouthMeasures
+from mien.face.format import EyeSpec, Line, MouthSpec, Side
+from mien.face.format import Tones as ToneSpec
+
+__all__ = [
+    "LOWER_RECT",
+    "UPPER_RECT",
+    "BuiltMouth",
+    "build_mouth",
+    "eye_spec",
+    "find_eyes",
+    "insets",
+    "own_teeth_visible",
+]
+
+Bytes = NDArray[np.uint8]
+Doubles = NDArray[np.float64]
+
+FEATHER = 0.010
+"""Width of the soft edge of eye windows and of the mouth, face units."""
+LIP_LINE = 0.028
+"""Half height of the strip that carries the line between the lips, mouth widths."""
+
+
+@dataclass(frozen=True, slots=True)
+class BuiltMouth:
+    """The mouth's description and its textures."""
+
+    spec: MouthSpec
+    textures: dict[str, Bytes]
+
+
+def find_eyes(
+    nets: FaceNetworks, picture: Bytes, frame: FaceFrame, points: Doubles, p: Doubles
+) -> dict[Side, EyeModel]:
+    """Both eyes; moves the lid points of `p` (face units) to where the iris network sees the lids."""
+    pixel_centred = points.copy()
+    pixel_centred[:, :2] -= 0.5
+    contours = nets.iris(picture, pixel_centred)
+    eyes: dict[Side, EyeModel] = {}
+    for side in topo.SIDES:
+        lids, rim = (frame.to_face(c + 0.5) for c in contours[side])
+        upper, lower = lid_lines(p, lids, side)
+        p[list(topo.EYE_UPPER[side])], p[list(topo.EYE_LOWER[side])] = upper, lower
+        iris, radius = find_iris(picture, frame, rim, upper, lower)
+        eyes[side] = build_eye(picture, frame, side, upper, lower, iris, radius, FEATHER)
+    return eyes
+
+
+def eye_spec(eye: EyeModel, up: NDArray[np.int32], lo: NDArray[np.int32]) -> EyeSpec:
+    """The package's description of an eye whose lids are mesh chains."""
+    return EyeSpec(
+        up=up.tolist(),
+        lo=lo.tolist(),
+        feather=FEATHER,
+        rect=eye.rect,
+        iris_rect=eye.iris_rect,
+        gaze=eye.gaze,
+        lid_height=eye.lid_height,
+        lash_up=eye.lash_up,
+        lash_down=eye.lash_down,
+    )
+
+
+def build_mouth(
+    picture: Bytes,
+    frame: FaceFrame,
+    p: Doubles,
+    rest: Doubles,
+    eyes: dict[Side, EyeModel],
+    measures: MouthMeasures,
+    *,
+    closed: bool,
+    own: bool,
+    up: NDArray[np.int32],
+    lo: NDArray[np.int32],
+    jaw: Doubles,
+) -> BuiltMouth:
+    """Teeth, tones and lip line. `p`: landmarks as photographed, `rest`: with the mouth closed (face units); `jaw`:
+    the key shape."""
+    whites = np.stack([_white(picture, frame, e) for e in eyes.values()]).mean(0) if eyes else None
+    tones = mouth_parts.measure_tones(picture, frame, p, whites)
+    line = (rest[list(topo.INNER_UPPER)] + rest[list(topo.INNER_LOWER)]) / 2
+    centre = np.array([(line[0, 0] + line[-1, 0]) / 2, line[5, 1]])
+    textures: dict[str, Bytes] = {}
+    ppw = frame.sc * measures.width
+    if own:
+        textures["upper"], teeth = mouth_parts.cut_own_teeth(picture, frame, p, centre, measures.width, tones)
+        tones = mouth_parts.with_teeth(tones, teeth)
+    else:
+        textures["upper"] = mouth_parts.draw_teeth(tones, ppw, upper=True)
+    textures["lower"] = mouth_parts.draw_teeth(tones, ppw, upper=False)
+    heights = (LIP_LINE * measures.width, LIP_LINE * measures.width)
+    shown = (p[list(topo.INNER_UPPER)] + p[list(topo.INNER_LOWER)]) / 2
+    textures["lip_line"] = mouth_parts.lip_line_texture(picture, frame, shown, heights, tones, closed=closed)
+    pull = jaw[lo[len(lo) // 2]]
+    spec = MouthSpec(
+        style="photo",
+        up=up.tolist(),
+        lo=lo.tolist(),
+        feather=FEATHER,
+        centre=(float(centre[0]), float(centre[1])),
+        width=measures.width,
+        jaw=(float(pull[0]), float(pull[1])),
+        upper_rect=UPPER_RECT,
+        lower_rect=LOWER_RECT,
+        tones=ToneSpec(cavity=_tone(tones.cavity), tongue=_tone(tones.tongue), teeth=_tone(tones.teeth)),
+        line=Line(width=0.01, colour=_tone(tones.line)),
+        lip_line=heights,
+    )
+    return BuiltMouth(spec, textures)
+
+
+def insets(p: Doubles, width: float, own_teeth: bool) -> Doubles:
+    """Where lip and lid edges take their colour: a little inside the skin, so that no tooth or eye-white pixel rides
+    along. Movements of the coarse points, face units."""
+    move = np.zeros_like(coarse_points(p))
+    k = 1.8 if own_teeth else 1.0
+    for a in range(1, 10):
+        up, lo = topo.INNER_UPPER[a], topo.INNER_LOWER[a]
+        move[up, 1] = -min(0.10 * k * float(p[up, 1] - p[topo.OUTER_UPPER[a], 1]), 0.02 * k * width)
+        move[lo, 1] = min(0.12 * k * float(p[topo.OUTER_LOWER[a], 1] - p[lo, 1]), 0.025 * k * width)
+    for side in topo.SIDES:
+        for a in range(1, 8):
+            up, lo = topo.EYE_UPPER[side][a], topo.EYE_LOWER[side][a]
+            gap = float(p[lo, 1] - p[up, 1])
+            move[up, 1], move[lo, 1] = -0.10 * gap, 0.10 * gap
+    return move
+
+
+def _white(picture: Bytes, frame: FaceFrame, eye: EyeModel) -> Doubles:
+    """Colour of the white of an eye: a bright part of what lies between the lids."""
+    box = (
+        float(eye.upper[1, 0]),
+        float(eye.upper[:, 1].min()),
+        float(eye.upper[-2, 0]),
+        float(eye.lower[:, 1].max()),
+    )
+    pixels = sample_rect(picture, frame, box, (48, 20)).reshape(-1, 3)
+    lum = luminance(pixels)
+    bright = pixels[(lum > np.percentile(lum, 72)) & (lum < np.percentile(lum, 96))]
+    return np.asarray(np.median(bright if len(bright) else pixels, axis=0), np.float64)
+
+
+def _tone(rgb: Doubles) -> tuple[float, float, float]:
+    r, g, b = (float(np.clip(c / 255, 0, 1)) for c in rgb)
+    return r, g, b

@@ -48,8 +48,9 @@ async def create_digital_human_agent_instance(call: Call, body: CreateDigitalHum
     human = find_digital_human(call.deps.digital_humans, body.DigitalHuman.DigitalHumanId)
     agent = await call.deps.store.agents.get(call.app.app_id, body.AgentId)
     spec = instance_spec(call.app.app_id, call.deps.ids.next(), agent, body, human.id)
+    answer = _answer(call, spec, body.DigitalHuman.DigitalHumanId)
     await call.deps.instances.create(spec)
-    return _created(call, spec, body.DigitalHuman.DigitalHumanId)
+    return answer
 
 
 @action(
@@ -71,8 +72,9 @@ async def create_live_digital_human_agent_instance(call: Call, body: CreateLiveD
     human = find_digital_human(call.deps.digital_humans, body.DigitalHuman.DigitalHumanId)
     agent = await call.deps.store.agents.get(call.app.app_id, body.AgentId)
     spec = live_spec(call.app.app_id, call.deps.ids.next(), agent, body, body.RTC, human.id)
+    answer = _answer(call, spec, body.DigitalHuman.DigitalHumanId)
     await call.deps.instances.create(spec)
-    return _created(call, spec, body.DigitalHuman.DigitalHumanId)
+    return answer
 
 
 @action(GROUP, UpdateAgentInstance, failure=ReturnCode.UPDATE_FAILED)
@@ -117,7 +119,8 @@ def digital_human_config(spec: InstanceSpec, digital_human_id: str, package_url:
     return base64.b64encode(json.dumps(config, separators=(",", ":")).encode()).decode()
 
 
-def _created(call: Call, spec: InstanceSpec, digital_human_id: str) -> JsonObject:
+def _answer(call: Call, spec: InstanceSpec, digital_human_id: str) -> JsonObject:
+    # Put together before the instance runs: a damaged package must not leave one behind that nobody knows of.
     human = spec.digital_human
     package = ""
     if human is not None and human.config_id is VideoKind.MOTION:

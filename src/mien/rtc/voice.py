@@ -112,8 +112,7 @@ class Decimator:
             raise ValueError(f"{len(pcm)} samples are no whole number of 16 kHz samples")
         joined = np.concatenate((self._tail, pcm.astype(np.float32)))
         self._tail = joined[-(self._TAPS - 1) :]
-        windows = np.lib.stride_tricks.sliding_window_view(joined, self._TAPS)[::3]
-        low: NDArray[np.float32] = windows @ self._taps
+        low = sum(np.correlate(joined[phase::3], self._taps[phase::3], "valid")[: len(pcm) // 3] for phase in range(3))
         return np.clip(np.rint(low), -32768, 32767).astype(np.int16)
 
 

@@ -214,7 +214,7 @@ def test_pause_interval_merges_sentences_into_one_turn() -> None:
         await asyncio.sleep(0.9)
         await hand.user.say("明天会下雨吗？", 1.0)
         await asyncio.sleep(9)
-        assert [data["Text"] for _, data in hand.callbacks("ASRResult")] == ["我想问一下。 明天会下雨吗？"]
+        assert [data["Text"] for _, data in hand.callbacks("ASRResult")] == ["我想问一下。明天会下雨吗？"]
         assert len({message["Round"] for message in hand.messages()}) == 1
         assert instance.messages()[0].role == "user"
         await leave(hand)

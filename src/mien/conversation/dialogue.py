@@ -40,17 +40,14 @@ from mien.conversation.rounds import (
     Verdict,
 )
 from mien.conversation.session import build_session
-from mien.conversation.spec import InstanceSpec, InterruptReason, Priority, SamePriority, Status
-from mien.conversation.text import Clause, is_backchannel
+from mien.conversation.spec import InstanceSpec, InterruptReason, SamePriority, Status
+from mien.conversation.text import Clause
+from mien.conversation.turns import UserTurns
 from mien.conversation.utterance import CURRENT, Utterance, new_utterance
 from mien.conversation.workshop import Workshop
 from mien.speech.phones import SpokenText
 from mien.speech.spec import AsrSpec, LlmSpec, TtsSpec
 
-SURELY_SPEAKING_S = 0.8
-"""Speech over the agent that lasts this long is an interruption even before a word of it is recognised."""
-RECOGNISER_REPORT_S = 30.0
-"""A recogniser that keeps failing is reported this often."""
 KEPT_TIMINGS = 200
 
 log = structlog.get_logger(__name__)
@@ -81,14 +78,12 @@ class Dialogue:
         self.timings: deque[RoundTimings] = deque(maxlen=KEPT_TIMINGS)
         self._numbers = RoundNumbers(time.time())
         self._floor = Floor()
-        self._user_round: Round | None = None
-        self._text_held = False
-        self._surely_speaking: asyncio.TimerHandle | None = None
+        self._turns = UserTurns(self, reporter, self._floor, closed=lambda: self._closing)
+        self._turns.voice = self.voice
         self._pressed = False
         self._starting: Utterance | None = None
         self._current: Utterance | None = None
         self._utterances: dict[str, Utterance] = {}
-        self._recogniser_reported_at: float | None = None
         self._closing = False
         self._quiet = asyncio.Event()
 
@@ -100,7 +95,7 @@ class Dialogue:
         session.on("speech_created", self._on_speech_created)
         session.on("user_state_changed", self._on_user_state)
         session.on("conversation_item_added", self._on_item_added)
-        session.on("user_transcription_timeout", lambda _: self._no_text())
+        session.on("user_transcription_timeout", lambda _: self._turns.no_text())
         self._media.output.on("playback_finished", self._on_playback_finished)
         self._media.on_clause_started(self._on_clause_started)
         if not self._spec.live:
@@ -120,7 +115,7 @@ class Dialogue:
             return
         self._closing = True
         self._floor.clear()
-        self._cancel_timer()
+        self._turns.aclose()
         if (active := self._floor.active) is not None:
             active.interrupted_by = active.interrupted_by or InterruptReason.API
         await self.voice.aclose()
@@ -171,7 +166,7 @@ class Dialogue:
             self._begin(round_)
         elif verdict is Verdict.TAKE_OVER:
             reason = InterruptReason.SEND_LLM if round_.origin is Origin.ASK else InterruptReason.SEND_TTS
-            self._interrupt(reason)
+            self.interrupt_active(reason)
         return round_.number
 
     def new_round(self, origin: Origin) -> Round:
@@ -184,26 +179,26 @@ class Dialogue:
         """Stops what is thought or said and drops what waits; the interrupted round, or the latest."""
         self._floor.clear()
         active = self._floor.active
-        self._interrupt(InterruptReason.API)
+        self.interrupt_active(InterruptReason.API)
         return active.number if active is not None else self._numbers.latest
 
     def press(self) -> int:
         """Walkie-talkie: the user begins to speak."""
-        if self._user_round is None or not self._pressed:
+        if self._turns.round is None or not self._pressed:
             self._session.clear_user_turn()
             self._pressed = True
-            self._take_floor_for_user()
-            self._user_began()
-        assert self._user_round is not None
-        return self._user_round.number
+            self._turns.take_floor()
+            self._turns.begun()
+        assert self._turns.round is not None
+        return self._turns.round.number
 
     def release(self) -> int:
         """Walkie-talkie: the user has finished."""
-        round_ = self._user_round
+        round_ = self._turns.round
         if not self._pressed or round_ is None:
             return self._numbers.latest
         self._pressed = False
-        self._user_paused()
+        self._turns.paused()
         round_.timings.began_at = self._loop.time()
         self._session.commit_user_turn(transcript_timeout=5.0, stt_flush_duration=1.0)
         return round_.number
@@ -221,141 +216,30 @@ class Dialogue:
         if self._spec.advanced.walkie_talkie or self._closing:
             return
         if event.new_state == "speaking":
-            self._user_began()
+            self._turns.begun()
         elif event.old_state == "speaking":
-            self._user_paused()
-
-    def _user_began(self) -> None:
-        if self._user_round is None:
-            self._user_round = self.new_round(Origin.USER)
-            self.voice.record()
-        round_ = self._user_round
-        round_.speaking = True
-        self._report.user_speech(round_, True)
-        if self._floor.active is None:
-            self._set_status(Status.LISTENING, round_, "user_speech_begin")
-        else:
-            self._surely_speaking = self._loop.call_later(SURELY_SPEAKING_S, self._take_floor_for_user)
-
-    def _user_paused(self) -> None:
-        self._cancel_timer()
-        if (round_ := self._user_round) is not None and round_.speaking:
-            round_.speaking = False
-            self._report.user_speech(round_, False)
+            self._turns.paused()
 
     def heard(self, event: stt.SpeechEvent) -> bool:
-        """Recognition said something (`agent.Host`)."""
-        kinds = stt.SpeechEventType
-        if event.type not in (kinds.INTERIM_TRANSCRIPT, kinds.PREFLIGHT_TRANSCRIPT, kinds.FINAL_TRANSCRIPT):
-            return True
-        final = event.type is kinds.FINAL_TRANSCRIPT
-        text = event.alternatives[0].text.strip() if event.alternatives else ""
-        self._recogniser_reported_at = None
-        if not text:
-            if final:
-                self._no_text()
-            return True
-        active = self._floor.active
-        if active is not None and not active.interrupted_by and is_backchannel(text):
-            if final:
-                self._drop_user_round()
-            return False
-        round_ = self._user_round
-        if round_ is None:
-            return True
-        if active is not None:
-            self._take_floor_for_user()
-        joint = "" if not round_.transcript or not text[:1].isascii() else " "
-        so_far = round_.transcript + joint + text
-        if final:
-            round_.transcript = so_far
-            round_.timings.asr_text_at = self._loop.time()
-        if self._floor.active is None:
-            self._report.user_text(round_, so_far, final=False)
-        else:
-            # Its first message must not come before the end of the round it interrupts.
-            self._text_held = True
-        return True
+        """`agent.Host`."""
+        return self._turns.heard(event)
 
     def recogniser_failed(self, error: BaseException) -> None:
-        """Recognition broke and will be opened again (`agent.Host`)."""
-        now = self._loop.time()
-        last = self._recogniser_reported_at
-        if last is None or now - last >= RECOGNISER_REPORT_S:
-            self._recogniser_reported_at = now
-            self._report.exception(*describe(Part.ASR, error), self._user_round)
+        """`agent.Host`."""
+        self._turns.recogniser_failed(error)
 
     def turn_completed(self, message: llm.ChatMessage) -> bool:
-        """The user's turn is over (`agent.Host`)."""
-        text = (message.text_content or "").strip()
-        if not text or self._closing:
-            self._no_text(force=True)
-            return False
-        round_ = self._user_round or self.new_round(Origin.USER)
-        self._user_round = None
-        now = self._loop.time()
-        stopped = message.metrics.get("stopped_speaking_at")
-        timings = round_.timings
-        if timings.began_at is None:
-            timings.began_at = now - max(0.0, time.time() - stopped) if stopped else now
-        timings.turn_end_at = now
-        timings.asr_text_at = timings.asr_text_at or now
-        timings.text = text
-        self._text_held = False
-        self._report.user_text(round_, text, final=True)
-        if (pcm := self.voice.recorded()) is not None:
-            self._report.user_audio(round_, pcm)
-        self._report.asr_result(round_, text)
-        round_.committed = True
-        self._floor.active = round_
-        self._set_status(Status.THINKING, round_, "llm_begin")
-        if round_.speaking:
-            # Already speaking again: those words belong to the next round, which interrupts this one.
-            round_.speaking = False
-            self._user_began()
-        return True
-
-    def _no_text(self, *, force: bool = False) -> None:
-        round_ = self._user_round
-        if round_ is None or round_.transcript or (round_.speaking and not force):
-            return
-        self._report.exception(ExceptionCode.NO_TEXT, "voice was heard, but no words were recognised in it", round_)
-        self._drop_user_round()
-
-    def _drop_user_round(self) -> None:
-        """Forgets a turn that gets no answer."""
-        round_, self._user_round, self._text_held = self._user_round, None, False
-        self._cancel_timer()
-        if round_ is None:
-            return
-        if round_.speaking:
-            round_.speaking = False
-            self._report.user_speech(round_, False)
-        self.voice.recorded()
-        if self.status is Status.LISTENING:
-            self._set_status(Status.IDLE, round_, "no_text")
-
-    def _take_floor_for_user(self) -> None:
-        """The user interrupts: what they may interrupt stops, and what waits behind it is dropped."""
-        self._cancel_timer()
-        active = self._floor.active
-        if active is not None and not active.outranks_user and not active.interrupted_by:
-            self._floor.clear(up_to=Priority.MEDIUM)
-            self._interrupt(InterruptReason.USER_SPEECH)
-
-    def _cancel_timer(self) -> None:
-        if self._surely_speaking is not None:
-            self._surely_speaking.cancel()
-            self._surely_speaking = None
+        """`agent.Host`."""
+        return self._turns.completed(message)
 
     # The agent
 
     def _begin(self, round_: Round) -> None:
         """Starts a proactive round."""
         self._floor.active = round_
-        if round_.outranks_user and self._user_round is not None:
+        if round_.outranks_user and self._turns.round is not None:
             self._session.clear_user_turn()
-            self._drop_user_round()
+            self._turns.drop()
         utterance = new_utterance(round_, self._spec.advanced.meta_info)
         self._starting = utterance
         interruptible = not round_.outranks_user
@@ -376,7 +260,7 @@ class Dialogue:
             self._starting = None
         self._choose(utterance)
         if round_.origin is Origin.ASK:
-            self._set_status(Status.THINKING, round_, "llm_begin")
+            self.set_status(Status.THINKING, round_, "llm_begin")
 
     def _on_speech_created(self, event: SpeechCreatedEvent) -> None:
         utterance = self._starting
@@ -384,7 +268,7 @@ class Dialogue:
             round_ = self._floor.active
             if round_ is None or round_.origin is not Origin.USER or not round_.committed or self._current is not None:
                 # Begun before the turn is over; it may still be thrown away.
-                round_ = self._user_round = self._user_round or self.new_round(Origin.USER)
+                round_ = self._turns.round = self._turns.round or self.new_round(Origin.USER)
             utterance = new_utterance(round_, self._spec.advanced.meta_info)
         utterance.handle = event.speech_handle
         self._utterances[event.speech_handle.id] = utterance
@@ -460,7 +344,7 @@ class Dialogue:
         utterance.ended = last
         self._report.agent_text(round_, clause.display, start=first, end=last)
         if first:
-            self._set_status(Status.SPEAKING, round_, "tts_begin")
+            self.set_status(Status.SPEAKING, round_, "tts_begin")
         spec = self._spec.advanced.meta_info
         info = {key: clause.meta[key] for key in (spec.send_keys if spec else ()) if key in clause.meta}
         if info:
@@ -470,7 +354,8 @@ class Dialogue:
         if self._current is not None and event.interrupted:
             self._current.heard = event.synchronized_transcript
 
-    def _interrupt(self, reason: InterruptReason) -> None:
+    def interrupt_active(self, reason: InterruptReason) -> None:
+        """Stops the active round, if there is one."""
         active = self._floor.active
         if active is None:
             return
@@ -521,25 +406,17 @@ class Dialogue:
             self._floor.active = None
         follower = None if self._closing else self._floor.next()
         if interrupted or follower is None:
-            self._set_status(Status.IDLE, round_, "interrupted" if interrupted else "tts_all_played")
+            self.set_status(Status.IDLE, round_, "interrupted" if interrupted else "tts_all_played")
         if follower is not None:
             try:
                 self._begin(follower)
             except ConversationError as error:
                 self._report.exception(ExceptionCode.GENERAL, str(error), follower)
         elif self._floor.active is None:
-            self._hand_to_user()
+            self._turns.show()
 
-    def _hand_to_user(self) -> None:
-        """The floor is free: a turn the user began meanwhile shows."""
-        if (waiting := self._user_round) is None:
-            return
-        self._set_status(Status.LISTENING, waiting, "user_speech_begin")
-        if self._text_held:
-            self._text_held = False
-            self._report.user_text(waiting, waiting.transcript, final=False)
-
-    def _set_status(self, status: Status, round_: Round, reason: str) -> None:
+    def set_status(self, status: Status, round_: Round, reason: str) -> None:
+        """The agent does something else now; tells room, backend and face."""
         old, self.status = self.status, status
         if status is Status.IDLE:
             self._quiet.set()

@@ -1,0 +1,197 @@
+"""The user's side of the conversation: when a turn begins, what was understood of it, and whether it interrupts."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import time
+from collections.abc import Callable
+from typing import Protocol
+
+from livekit.agents import llm, stt
+
+from mien.conversation.errors import ExceptionCode, Part, describe
+from mien.conversation.events import Reporter
+from mien.conversation.listening import UserVoice
+from mien.conversation.rounds import Floor, Origin, Round
+from mien.conversation.spec import InterruptReason, Priority, Status
+from mien.conversation.text import is_backchannel
+
+SURELY_SPEAKING_S = 0.8
+"""Speech over the agent that lasts this long is an interruption even before a word of it is recognised."""
+RECOGNISER_REPORT_S = 30.0
+"""A recogniser that keeps failing is reported this often."""
+
+_CJK = r"[\u3000-\u303f\u3400-\u9fff\uff00-\uffef]"
+_CJK_GAP = re.compile(rf"(?<={_CJK})\s+(?={_CJK})")
+
+
+class Scene(Protocol):
+    """What a turn changes in the dialogue it belongs to."""
+
+    @property
+    def status(self) -> Status: ...
+    def new_round(self, origin: Origin) -> Round: ...
+    def interrupt_active(self, reason: InterruptReason) -> None: ...
+    def set_status(self, status: Status, round_: Round, reason: str) -> None: ...
+
+
+class UserTurns:
+    """Follows the user. `round` is their turn while it is not over; None when they have not begun one."""
+
+    def __init__(self, scene: Scene, reporter: Reporter, floor: Floor, *, closed: Callable[[], bool]) -> None:
+        self._scene = scene
+        self._report = reporter
+        self._floor = floor
+        self._closed = closed
+        self._loop = asyncio.get_running_loop()
+        self.round: Round | None = None
+        self.voice: UserVoice | None = None
+        self._held_text: str | None = None
+        self._surely_speaking: asyncio.TimerHandle | None = None
+        self._failed_at: float | None = None
+
+    def aclose(self) -> None:
+        """Forgets what is pending."""
+        self._cancel_timer()
+
+    def begun(self) -> None:
+        """Voice of the user is heard."""
+        if self.round is None:
+            self.round = self._scene.new_round(Origin.USER)
+            if self.voice is not None:
+                self.voice.record()
+        round_ = self.round
+        round_.speaking = True
+        self._report.user_speech(round_, True)
+        if self._floor.active is None:
+            self._scene.set_status(Status.LISTENING, round_, "user_speech_begin")
+        else:
+            self._cancel_timer()
+            self._surely_speaking = self._loop.call_later(SURELY_SPEAKING_S, self.take_floor)
+
+    def paused(self) -> None:
+        """The user is silent; the turn may go on."""
+        self._cancel_timer()
+        if (round_ := self.round) is not None and round_.speaking:
+            round_.speaking = False
+            self._report.user_speech(round_, False)
+
+    def heard(self, event: stt.SpeechEvent) -> bool:
+        """Recognition said something; False when the session must not see it."""
+        kinds = stt.SpeechEventType
+        if event.type not in (kinds.INTERIM_TRANSCRIPT, kinds.PREFLIGHT_TRANSCRIPT, kinds.FINAL_TRANSCRIPT):
+            return True
+        final = event.type is kinds.FINAL_TRANSCRIPT
+        text = event.alternatives[0].text.strip() if event.alternatives else ""
+        self._failed_at = None
+        if not text:
+            if final:
+                self.no_text()
+            return True
+        active = self._floor.active
+        if active is not None and not active.interrupted_by and is_backchannel(text):
+            if final:
+                self.drop()
+            return False
+        round_ = self.round
+        if round_ is None:
+            return True
+        if active is not None:
+            self.take_floor()
+        so_far = _tidy(f"{round_.transcript} {text}")
+        if final:
+            round_.transcript = so_far
+            round_.timings.asr_text_at = self._loop.time()
+        if self._floor.active is None:
+            self._report.user_text(round_, so_far, final=False)
+        else:
+            # Its first message must not come before the end of the round it interrupts.
+            self._held_text = so_far
+        return True
+
+    def recogniser_failed(self, error: BaseException) -> None:
+        """Recognition broke and will be opened again."""
+        now = self._loop.time()
+        if self._failed_at is None or now - self._failed_at >= RECOGNISER_REPORT_S:
+            self._failed_at = now
+            self._report.exception(*describe(Part.ASR, error), self.round)
+
+    def completed(self, message: llm.ChatMessage) -> bool:
+        """The turn is over and takes the floor; False when there is nothing to answer."""
+        text = _tidy(message.text_content or "")
+        if not text or self._closed():
+            self.no_text(force=True)
+            return False
+        round_ = self.round or self._scene.new_round(Origin.USER)
+        self.round = None
+        now = self._loop.time()
+        stopped = message.metrics.get("stopped_speaking_at")
+        timings = round_.timings
+        if timings.began_at is None:
+            timings.began_at = now - max(0.0, time.time() - stopped) if stopped else now
+        timings.turn_end_at = now
+        timings.asr_text_at = timings.asr_text_at or now
+        timings.text = text
+        self._held_text = None
+        self._report.user_text(round_, text, final=True)
+        if self.voice is not None and (pcm := self.voice.recorded()) is not None:
+            self._report.user_audio(round_, pcm)
+        self._report.asr_result(round_, text)
+        round_.committed = True
+        self._floor.active = round_
+        self._scene.set_status(Status.THINKING, round_, "llm_begin")
+        if round_.speaking:
+            # Already speaking again: those words belong to the next round, which interrupts this one.
+            round_.speaking = False
+            self.begun()
+        return True
+
+    def no_text(self, *, force: bool = False) -> None:
+        """Voice was heard and no words; the turn ends unless the user is still speaking."""
+        round_ = self.round
+        if round_ is None or round_.transcript or (round_.speaking and not force):
+            return
+        self._report.exception(ExceptionCode.NO_TEXT, "voice was heard, but no words were recognised in it", round_)
+        self.drop()
+
+    def drop(self) -> None:
+        """Forgets a turn that gets no answer."""
+        round_, self.round, self._held_text = self.round, None, None
+        self._cancel_timer()
+        if round_ is None:
+            return
+        if round_.speaking:
+            round_.speaking = False
+            self._report.user_speech(round_, False)
+        if self.voice is not None:
+            self.voice.recorded()
+        if self._scene.status is Status.LISTENING:
+            self._scene.set_status(Status.IDLE, round_, "no_text")
+
+    def take_floor(self) -> None:
+        """The user interrupts: what they may interrupt stops, and what waits behind it is dropped."""
+        self._cancel_timer()
+        active = self._floor.active
+        if active is not None and not active.outranks_user and not active.interrupted_by:
+            self._floor.clear(up_to=Priority.MEDIUM)
+            self._scene.interrupt_active(InterruptReason.USER_SPEECH)
+
+    def show(self) -> None:
+        """The floor is free: a turn begun meanwhile shows, with the words held back until now."""
+        if (round_ := self.round) is None:
+            return
+        self._scene.set_status(Status.LISTENING, round_, "user_speech_begin")
+        text, self._held_text = self._held_text, None
+        if text is not None:
+            self._report.user_text(round_, text, final=False)
+
+    def _cancel_timer(self) -> None:
+        if self._surely_speaking is not None:
+            self._surely_speaking.cancel()
+            self._surely_speaking = None
+
+
+def _tidy(text: str) -> str:
+    """Pieces of recognised text joined: Chinese without the blanks between them."""
+    return _CJK_GAP.sub("", text).strip()

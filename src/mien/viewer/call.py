@@ -14,11 +14,11 @@ import httpx
 import numpy as np
 from numpy.typing import NDArray
 
+from mien.client import AsyncClient
 from mien.errors import UserError
 from mien.rtc.client import Microphone, RoomClient
 from mien.rtc.port import AUDIO_CLOCK, RtcError
 from mien.rtc.token04 import issue
-from mien.viewer.backend import Backend
 from mien.viewer.recording import Recording
 from mien.viewer.sound import speech_span
 
@@ -96,7 +96,7 @@ async def make_call(
     user_id, room_id = f"caller_{secrets.token_hex(4)}", f"room_{secrets.token_hex(6)}"
     user_stream = f"{room_id}_user"
     token = issue(app_id, user_id, server_secret, now=time.time())
-    async with Backend(url, app_id, server_secret) as backend:
+    async with AsyncClient(url, app_id, server_secret) as backend:
         agent_id = await _register(backend, lang)
         progress("logging in")
         try:
@@ -130,11 +130,11 @@ async def make_call(
             raise UserError(f"The server at {url} stopped answering: {error}") from error
 
 
-async def _register(backend: Backend, lang: Language) -> str:
+async def _register(backend: AsyncClient, lang: Language) -> str:
     agent = {
         "AgentId": f"mien-call-{lang}",
         "Name": "mien call",
-        "LLM": {"Url": "", "ApiKey": "zego_test", "Model": "", "SystemPrompt": PROMPTS[lang]},
+        "LLM": {"Vendor": "Local", "SystemPrompt": PROMPTS[lang]},
         "TTS": {"Vendor": "Local", "Params": {"language": lang}},
         "ASR": {"Vendor": "Local", "Params": {"language": lang}},
     }
@@ -145,7 +145,7 @@ async def _register(backend: Backend, lang: Language) -> str:
 
 async def _converse(
     room: RoomClient,
-    backend: Backend,
+    backend: AsyncClient,
     instance_id: str,
     agent_stream: str,
     microphone: Microphone,

@@ -111,6 +111,7 @@ def test_an_hour_without_drift() -> None:
         keep: list[tuple[float, int]] = []
         p.voice = lambda pcm, pts: keep.append((asyncio.get_running_loop().time(), pts))  # type: ignore[method-assign]
         p.motion = lambda frame, pts, speaking: None  # type: ignore[method-assign]
+        p.stage._double = lambda block: block  # type: ignore[method-assign, assignment]
         p.stage._engine.frame = lambda t: np.zeros(24, np.float32)  # type: ignore[method-assign]
         await asyncio.sleep(3600)
         assert max(abs(now - pts / MEDIA_RATE) for now, pts in keep) < 1e-3

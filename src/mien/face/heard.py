@@ -15,7 +15,7 @@ from mien.face.motion.visemes import LENGTHENING, PAUSES, STRESS
 from mien.speech.phones import Phone, SpokenText
 
 _HAN: Final = "\u3400-\u9fff\uf900-\ufaff"
-_UNIT: Final = re.compile(rf"[{_HAN}]|[^\s{_HAN}]*\w[^\s{_HAN}]*", re.UNICODE)
+_UNIT: Final = re.compile(rf"[{_HAN}]|[^\s{_HAN}]*[^\W{_HAN}][^\s{_HAN}]*", re.UNICODE)
 _VOWELS: Final = frozenset("aɑæɐɛeəɚɜɤioɔɒuʊyøœɨɯɪᵻʌᵊAIOQWY")
 
 MOSTLY: Final = 0.6
@@ -51,6 +51,8 @@ def joined(texts: Iterable[str]) -> str:
 def _units(text: str) -> list[tuple[str, int]]:
     """Words and Han characters, each with where it ends in `text`, punctuation after it included."""
     found = list(_UNIT.finditer(text))
+    if not found:
+        return []
     ends = [later.start() for later in found[1:]] + [len(text)]
     return [(match.group(), len(text[:end].rstrip())) for match, end in zip(found, ends, strict=True)]
 

@@ -9,7 +9,18 @@ import structlog
 
 from mien.settings import Settings
 
-_CHATTY = ("aioice", "aiortc", "httpx", "httpcore", "livekit", "numba", "alembic", "faster_whisper", "jieba", "phonemizer")
+_CHATTY = (
+    "aioice",
+    "aiortc",
+    "httpx",
+    "httpcore",
+    "livekit",
+    "numba",
+    "alembic",
+    "faster_whisper",
+    "jieba",
+    "phonemizer",
+)
 
 
 def configure_logging(settings: Settings) -> None:
@@ -23,7 +34,10 @@ def configure_logging(settings: Settings) -> None:
     renderer: structlog.types.Processor = (
         structlog.processors.JSONRenderer(ensure_ascii=False)
         if settings.log_json
-        else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
+        # Pretty tracebacks with all locals take seconds to draw, on the loop that plays everybody's voice.
+        else structlog.dev.ConsoleRenderer(
+            colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback
+        )
     )
     structlog.configure(
         processors=[

@@ -116,7 +116,7 @@ def inspect(page: Page) -> dict[str, Any]:
 
 
 def wait_for(page: Page, condition: str, within_s: float = 30) -> None:
-    """Waits until the JavaScript `condition` on `s = __mien.inspect()` holds; says where the page is if it never does."""
+    """Waits until the JavaScript `condition` on `s = __mien.inspect()` holds; else says where the page is."""
     try:
         page.wait_for_function(
             f"(() => {{ const s = __mien.inspect(); return {condition} }})()", timeout=within_s * 1000

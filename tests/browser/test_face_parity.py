@@ -142,6 +142,7 @@ def test_drawing_goes_on_after_the_context_was_lost(launch: Launch, store: Packa
         const event = name => new Promise(done => canvas.addEventListener(name, done, { once: true }));
         const lost = event('webglcontextlost'); lose.loseContext(); await lost;
         const drawnWhileLost = face.draw(sdk.motionOf({}));
+        await new Promise(done => setTimeout(done));  // the loss must have been handled to its end
         const back = event('webglcontextrestored'); lose.restoreContext(); await back;
         return !drawnWhileLost }"""
     )

@@ -174,7 +174,7 @@ class ScriptedEngines:
         self.ready = {"asr": True, "llm": True, "tts": True}
 
     def stt(self, spec: AsrSpec, **_: Any) -> stt.STT[Any]:
-        return Recogniser("en" if spec.params.get("language") == "en" else "zh")
+        return Recogniser(self.language_of(spec))
 
     def tts(self, spec: TtsSpec, **_: Any) -> tts.TTS[Any]:
         return Voice()
@@ -184,6 +184,9 @@ class ScriptedEngines:
 
     def vad(self, *, min_speech_s: float, min_silence_s: float, threshold: float) -> vad.VAD:
         return QuietVad(min_speech_s, min_silence_s)
+
+    def language_of(self, spec: AsrSpec) -> str:
+        return "en" if spec.params.get("language") == "en" else "zh"
 
     async def warm(self) -> None: ...
 

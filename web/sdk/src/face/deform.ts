@@ -198,6 +198,30 @@ export class Strips {
     });
   }
 
+  /**
+   * A stroke of half width `e` along a chain of mouth or eye, `e` longer at both ends; attributes: distance from the
+   * path across and, beyond its ends, along.
+   */
+  stroke(positions: Float32Array, part: EyeMeta | MouthMeta, row: "up" | "lo", e: number): StripRange {
+    const chain = part[row];
+    const count = chain.length;
+    const at = (i: number): [number, number] => [positions[2 * chain[i]!]!, openingAt(positions, part, i)[row === "up" ? 0 : 1]];
+    const tangent = (i: number): [number, number] => {
+      const [[ax, ay], [bx, by]] = [at(Math.max(i - 1, 0)), at(Math.min(i + 1, count - 1))];
+      const length = Math.hypot(bx - ax, by - ay) || 1;
+      return [(bx - ax) / length, (by - ay) / length];
+    };
+    return this.#strip(count + 2, (k, u) => {
+      const i = Math.min(Math.max(k - 1, 0), count - 1);
+      const beyond = k === 0 ? -e : k === count + 1 ? e : 0;
+      const [[x, y], [tx, ty]] = [at(i), tangent(i)];
+      const [px, py] = [x + beyond * tx, y + beyond * ty];
+      const s = Math.abs(beyond);
+      this.#push(chain[i]!, px + e * ty, py - e * tx, u, -e, s);
+      this.#push(chain[i]!, px - e * ty, py + e * tx, u, e, s);
+    });
+  }
+
   #strip(chain: number, push: (i: number, u: number) => void): StripRange {
     const first = this.#used;
     for (let i = 0; i < chain; i++) push(i, i / (chain - 1));

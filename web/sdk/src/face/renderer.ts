@@ -31,6 +31,7 @@ interface Gpu {
   eye: Program;
   ribbon: Program;
   mouth: Program;
+  stroke: Program;
   grid: { vao: WebGLVertexArrayObject; count: number };
   mesh: { vao: WebGLVertexArrayObject; count: number; positions: WebGLBuffer };
   strips: { vao: WebGLVertexArrayObject; vertices: WebGLBuffer };
@@ -100,8 +101,8 @@ export class FaceRenderer {
     this.#releaseGpu();
     this.#face = face;
     const { mouth, eyes } = face;
-    // The mouth has two strips, each eye three; each strip has two rows.
-    const most = 2 * (2 * mouth.up.length + 3 * eyes.r.up.length + 3 * eyes.l.up.length);
+    // The mouth has up to four strips (strokes are two points longer), each eye three; each strip has two rows.
+    const most = 2 * (4 * (mouth.up.length + 2) + 3 * eyes.r.up.length + 3 * eyes.l.up.length);
     this.#strips = new Strips(face.rest, face.weights, most);
     this.#boxChanged = true;
     if (!this.#lost) this.#build();
@@ -165,7 +166,7 @@ export class FaceRenderer {
     const gpu = this.#gpu;
     this.#gpu = undefined;
     if (!gpu) return;
-    for (const { program } of [gpu.surface, gpu.eye, gpu.ribbon, gpu.mouth]) gl.deleteProgram(program);
+    for (const { program } of [gpu.surface, gpu.eye, gpu.ribbon, gpu.mouth, gpu.stroke]) gl.deleteProgram(program);
     for (const { vao } of [gpu.grid, gpu.mesh, gpu.strips]) gl.deleteVertexArray(vao);
     for (const made of gpu.textures) gl.deleteTexture(made);
   }
@@ -203,6 +204,7 @@ export class FaceRenderer {
         shaders.STRIP_VERTEX,
         face.mouth.style === "photo" ? shaders.PHOTO_MOUTH_FRAGMENT : shaders.DRAWN_MOUTH_FRAGMENT,
       ),
+      stroke: compile(gl, shaders.STRIP_VERTEX, shaders.STROKE_FRAGMENT),
     };
     const textures = [texture(gl, PICTURE, images.picture, true), texture(gl, ATLAS, images.atlas, false)];
     if (images.plate && images.matte) {
@@ -269,7 +271,7 @@ export class FaceRenderer {
   #setConstants(face: FacePackage, gpu: Gpu): void {
     const gl = this.#gl;
     const { frame, canvas, pivot, mouth, atlas } = face;
-    for (const { program, uniforms } of [gpu.surface, gpu.eye, gpu.ribbon, gpu.mouth]) {
+    for (const { program, uniforms } of [gpu.surface, gpu.eye, gpu.ribbon, gpu.mouth, gpu.stroke]) {
       const u = (name: string) => uniforms[name] ?? null;
       gl.useProgram(program);
       gl.uniform2f(u("uCanvas"), ...canvas);
@@ -302,8 +304,11 @@ export class FaceRenderer {
     gl.uniform4f(m("uUpperRect"), ...(mouth.upper_rect ?? EMPTY));
     gl.uniform4f(m("uLowerRect"), ...(mouth.lower_rect ?? EMPTY));
     if (mouth.line) {
-      gl.uniform1f(m("uLineWidth"), mouth.line.width);
-      gl.uniform3f(m("uLineColour"), ...mouth.line.colour);
+      const s = (name: string) => gpu.stroke.uniforms[name] ?? null;
+      gl.useProgram(gpu.stroke.program);
+      gl.uniform1f(s("uLineWidth"), mouth.line.width);
+      gl.uniform3f(s("uLineColour"), ...mouth.line.colour);
+      gl.uniform1f(s("uFeather"), mouth.feather);
     }
   }
 
@@ -346,9 +351,19 @@ export class FaceRenderer {
       }
     }
     const gap = widestGap(positions, mouth);
-    const margin = mouth.style === "drawn" ? (mouth.line?.width ?? 0) + mouth.feather : mouth.feather;
-    const mouthRange = strips.opening(positions, mouth, margin);
-    steps.push(() => this.#drawMouth(face, gpu, deformer, motion, mouth, gap, mouthRange));
+    const drawnStyle = mouth.style === "drawn";
+    if (!drawnStyle || gap > 0) {
+      const range = strips.opening(positions, mouth, drawnStyle ? 0 : mouth.feather);
+      steps.push(() => this.#drawMouth(face, gpu, deformer, motion, mouth, gap, range));
+    }
+    if (drawnStyle && mouth.line) {
+      const e = mouth.line.width + mouth.feather;
+      const strokes = [strips.stroke(positions, mouth, "up", e), strips.stroke(positions, mouth, "lo", e)];
+      steps.push(() => {
+        this.#begin(gpu.stroke, face, deformer);
+        for (const range of strokes) this.#drawStrip(range);
+      });
+    }
     const line = mouth.lip_line ? 1 - smoothstep(0.15, 1, gap / (2.5 * mouth.feather)) : 0;
     if (mouth.lip_line && line > 0) {
       const range = strips.lipLine(positions, mouth, mouth.lip_line);

@@ -112,7 +112,7 @@ void main() {
   rgb = mix(rgb, body, 0.9 * ss(1.0, 0.55, r));
 
   vec4 k = region(uLower, rect(uLowerRect, j));
-  rgb = mix(rgb, k.rgb * 0.74, k.a * (1.0 - 0.95 * uRound));
+  rgb = mix(rgb, k.rgb * mix(0.50, 0.74, ss(0.08, 0.35, uGap / uWidth)), k.a * (1.0 - 0.95 * uRound));
 
   vec2 tip = vec2(p.x, p.y - mix(p.y - j.y + 0.15, 0.155, uTongue)) / vec2(0.185, 0.085);
   r = dot(tip, tip);
@@ -121,26 +121,33 @@ void main() {
   k = region(uUpper, rect(uUpperRect, p));
   rgb = mix(rgb, k.rgb * (1.0 - 0.45 * uRound), k.a * (1.0 - 0.92 * uRound));
 
-  float s = mix(0.52, 1.0, ss(0.0, 0.11, du / uWidth)) * mix(0.80, 1.0, ss(0.0, 0.05, dl / uWidth))
-          * (1.0 - 0.62 * ss(0.26, 0.50, abs(p.x))) * mix(0.72, 1.0, ss(0.0, 0.14, uGap / uWidth));
+  float s = mix(0.62, 1.0, ss(0.0, 0.10, du / uWidth)) * mix(0.80, 1.0, ss(0.0, 0.05, dl / uWidth))
+          * (1.0 - 0.62 * ss(0.26, 0.50, abs(p.x))) * mix(0.82, 1.0, ss(0.0, 0.14, uGap / uWidth));
   rgb *= vec3(pow(s, 0.8), s, pow(s, 1.08));
   colour = vec4(rgb, ss(-uFeather, 0.0, min(du, dl)) * ss(0.0, uFeather, du + dl));
 }
 `;
 
+/** Inside of a drawn mouth; its outline is two strokes. */
 export const DRAWN_MOUTH_FRAGMENT = `${MOUTH}
-uniform vec3 uTeethTone, uLineColour;
-uniform float uLineWidth;
+uniform vec3 uTeethTone;
 void main() {
-  float u = vStrip.x, du = vStrip.y, dl = vStrip.z;
+  float du = vStrip.y;
   vec2 j = (vQ - uCentre - uJaw) / uWidth;
   vec3 rgb = uCavityTone;
-  vec2 t = (j - vec2(0.0, 0.24)) / vec2(0.34, 0.20 + 0.05 * uTongue);
+  vec2 t = (j - vec2(0.0, 0.10)) / vec2(0.34, 0.24 + 0.05 * uTongue);
   rgb = mix(rgb, uTongueTone, ss(1.04, 0.96, dot(t, t)));
   float band = 0.15 * uWidth * ss(0.10, 0.22, uGap / uWidth) * (1.0 - uRound);
   rgb = mix(rgb, uTeethTone, ss(band + 0.012 * uWidth, band, du) * step(1e-4, band));
-  float d = min(du, dl), ends = min(u, 1.0 - u), lw = uLineWidth * sqrt(clamp(ends * 9.0, 0.0, 1.0));
-  rgb = mix(uLineColour, rgb, ss(0.0, 0.35 * uLineWidth, d));
-  colour = vec4(rgb, ss(-lw - uFeather, -lw, d) * ss(0.0, 0.02, ends));
+  colour = vec4(rgb, 1.0);
+}
+`;
+
+/** A line with round ends. */
+export const STROKE_FRAGMENT = `${ATLAS}
+uniform vec3 uLineColour;
+uniform float uLineWidth, uFeather;
+void main() {
+  colour = vec4(uLineColour, 1.0 - ss(uLineWidth, uLineWidth + uFeather, length(vStrip.yz)));
 }
 `;

@@ -18,7 +18,7 @@ BODY_VERTICES = 13380
 
 @dataclass
 class Body:
-    """A shaped person: vertices (n, 3) of the whole base mesh, faces by group, and one texture coordinate per vertex."""
+    """A shaped person: vertices (n, 3) of the whole base mesh, faces by group, a texture coordinate per corner."""
 
     vertices: np.ndarray
     groups: dict[str, list[list[int]]]

@@ -13,7 +13,7 @@ from mathutils import Vector, noise
 from scipy import sparse
 
 
-def _relax(points: np.ndarray, faces: list[list[int]], rounds: int) -> np.ndarray:
+def _relax(points: np.ndarray, faces: list[list[int]], rounds: int, back: float = 0.503) -> np.ndarray:
     """Taubin's smoothing, which takes detail away without shrinking."""
     rows = [(a, b) for face in faces for a, b in zip(face, face[1:] + face[:1], strict=True)]
     a, b = np.array(rows).T
@@ -24,7 +24,7 @@ def _relax(points: np.ndarray, faces: list[list[int]], rounds: int) -> np.ndarra
     out = points.copy()
     for _ in range(rounds):
         out = out + 0.5 * (link @ out - out)
-        out = out - 0.503 * (link @ out - out)
+        out = out - back * (link @ out - out)
     return out
 
 
@@ -42,6 +42,22 @@ def cloth(
     top = cuts[0][0][1]
     points, faces, _, _ = stage.select(body, "body", lambda c: -4.2 < c[1] - top < 1.1)
     points = _relax(points, faces, rounds)
+    trunk = np.clip((1.3 - np.abs(points[:, 0])) / 0.35, 0, 1) * np.clip((top - 0.4 - points[:, 1]) / 0.5, 0, 1)
+    calm = _relax(points, faces, 50, 0.0)
+    points += trunk[:, None] * (calm - points)
+    for sign in (-1, 1):
+        chest = np.where(
+            (points[:, 0] * sign > 0.3) & (points[:, 0] * sign < 1.1) & (np.abs(points[:, 1] - top + 1.2) < 0.7),
+            points[:, 2],
+            -9,
+        )
+        tip = points[int(chest.argmax())]
+        near = np.linalg.norm(points - tip, axis=1) < 0.55
+        taut = points.copy()
+        for _ in range(60):
+            taut = np.where(near[:, None], _relax(taut, faces, 5, 0.0), points)
+        points = taut
+    points += trunk[:, None] * (_relax(points, faces, 10, 0.0) - points)
     mesh = bpy.data.meshes.new(name)
     mesh.from_pydata(points.tolist(), [], faces)
     work = bmesh.new()

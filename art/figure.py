@@ -8,7 +8,6 @@ from typing import Any
 import body as bodies
 import bpy
 import cv2
-import dress
 import hair
 import numpy as np
 import paintwork
@@ -167,7 +166,11 @@ def build(person: Person, root: Path, bare: bool = False) -> None:
     point, normal = styles.neckline(person, body)
 
     def bare_skin(centre: np.ndarray) -> bool:
-        return float((centre - point) @ normal) > -0.17 and abs(centre[0]) < 0.8 and centre[1] > point[1] - 0.3
+        return (
+            float((centre - point) @ normal) > -0.17
+            and abs(centre[0]) < person.extra.get("trunk", 0.85)
+            and centre[1] > point[1] - 0.3
+        )
 
     points, faces, uv, _ = stage.select(body, "body", bare_skin)
     item = stage.mesh("body", points, faces, skin_material(person, root, eye), 3, uv)
@@ -190,7 +193,8 @@ def build(person: Person, root: Path, bare: bool = False) -> None:
 def light(eye: np.ndarray) -> None:
     """Soft window from the left, weak fill, two rims from behind."""
     y, z = float(eye[1]), float(eye[2])
-    stage.world("#b8c0cc", 0.3)
+    stage.world("#b8c0cc", 0.36)
+    stage.area((0, y - 5, z + 16), (0, y - 1, z), (9, 4), 260, "#fff0e2")
     stage.area((-11, y + 6.5, z + 15), (0, y - 0.5, z), (7, 8), 3900, "#fff2e2")
     stage.area((13, y + 1, z + 14), (0, y - 1, z), (9, 12), 420, "#e8ecff")
     stage.area((9, y + 5, z - 9), (0, y - 0.3, z - 0.5), (3, 8), 1300, "#ffe3c2")

@@ -152,22 +152,3 @@ def grade(
     out = grey[..., None] + (out - grey[..., None]) * saturation
     out = 0.5 + (out - 0.5) * contrast
     return np.clip(out, 0, 1).astype(np.float32)
-
-
-def brush(image: Image, strength: float, radius: int = 3) -> Image:
-    """Painterly smoothing (Kuwahara): every pixel takes the mean of its calmest quarter."""
-    if strength <= 0:
-        return image
-    size = radius + 1
-    means, spreads = [], []
-    square = image * image
-    for dy in (-1, 1):
-        for dx in (-1, 1):
-            anchor = (radius if dx < 0 else 0, radius if dy < 0 else 0)
-            mean = cv2.boxFilter(image, -1, (size, size), anchor=anchor)
-            means.append(mean)
-            spreads.append((cv2.boxFilter(square, -1, (size, size), anchor=anchor) - mean * mean).sum(-1))
-    weight = np.stack([1 / (1e-5 + np.maximum(s, 0)) ** 2 for s in spreads])
-    weight /= weight.sum(0)
-    out = sum(w[..., None] * m for w, m in zip(weight, means, strict=True))
-    return np.asarray(image * (1 - strength) + out * strength, np.float32)

@@ -69,7 +69,7 @@ def brows(
     seed: int,
     lift: float = 0.008,
 ) -> list[Vec]:
-    """Both eyebrows. `line` lists (x, y, half thickness) from nose to temple, relative to the point between the eyes."""
+    """Both eyebrows. `line`: (x, y, half thickness) from nose to temple, relative to the point between the eyes."""
     random = np.random.default_rng(seed)
     spine = np.array(line)
     paths = []
@@ -140,7 +140,7 @@ def grow(
         arc = i * step
         direction = unit(direction * 0.62 + style(point, normal, arc) * 0.38)
         point = point + direction * step
-        point, normal, height = skin.push(point, gap * min(1.0, arc / 0.5) + 0.004)
+        point, normal, _ = skin.push(point, gap * min(1.0, arc / 0.5) + 0.004)
         path.append(point)
     return np.array(path)
 
@@ -200,7 +200,7 @@ def fill(
 
 
 def scalp(skin: Skin, centre: Vec, hairline: Callable[[float], float], count: int, seed: int) -> list[tuple[Vec, Vec]]:
-    """Evenly scattered roots. `hairline(azimuth)` gives the lowest elevation in degrees; azimuth 0 is the front, 180 the nape."""
+    """Evenly scattered roots. `hairline(azimuth)` is the lowest elevation in degrees; azimuth 0: front, 180: nape."""
     random = np.random.default_rng(seed)
     roots: list[tuple[Vec, Vec]] = []
     golden = np.pi * (3 - 5**0.5)

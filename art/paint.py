@@ -58,7 +58,6 @@ def main() -> None:
         room = cv2.resize(room, figure.shape[1::-1])
     image = finish.compose(figure, room)
     image = finish.grade(image, **rooms.GRADES[options.person])
-    image = finish.brush(image, 0.0)
     cv2.imwrite(str(options.output), np.round(image[..., ::-1] * 255).astype(np.uint8))
     print(f"{options.output}: {time.monotonic() - started:.0f} s")
 

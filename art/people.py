@@ -58,10 +58,11 @@ MIA = Person(
     lips="#b9535a",
     iris={"white": "#e6e0dc", "corner": "#d7a89c", "inner": "#7a5330", "outer": "#46291a", "ring": "#1d100a"},
     brow=[(0.135, 0.17, 0.024), (0.22, 0.2, 0.029), (0.33, 0.228, 0.024), (0.43, 0.226, 0.016), (0.52, 0.185, 0.007)],
-    brow_count=420,
-    hair={"style": "long", "melanin": 0.55, "redness": 0.4},
+    brow_count=340,
+    hair={"style": "long", "melanin": 0.55, "redness": 0.25},
     dress="sweater",
     seed=11,
+    extra={"brow_color": "#65452f"},
 )
 
 LEO = Person(
@@ -95,11 +96,18 @@ LEO = Person(
     brow=[(0.13, 0.15, 0.034), (0.22, 0.172, 0.04), (0.34, 0.192, 0.034), (0.45, 0.182, 0.024), (0.54, 0.145, 0.010)],
     brow_count=520,
     hair={"style": "short", "melanin": 0.82, "redness": 0.35},
-    dress="layered",
+    dress="sweater",
     seed=23,
     view=4.0,
     lash=(0.04, 0.016),
-    extra={"cloth": "#2f3e55", "liner": 0.004, "neck": 0.16, "lip_strength": 0.5, "brow_color": "#2c1f18"},
+    extra={
+        "cloth": "#2f3e55",
+        "liner": 0.004,
+        "neck": 0.24,
+        "tilt": 0.95,
+        "lip_strength": 0.5,
+        "brow_color": "#2c1f18",
+    },
 )
 
 PEOPLE = {"mia": MIA, "leo": LEO}

@@ -190,16 +190,25 @@ def select(body: Body, group: str, keep: Any) -> tuple[np.ndarray, list[list[int
 
 
 def strands(
-    name: str, paths: list[np.ndarray] | np.ndarray, radius: np.ndarray | float, material: Any, taper: float = 0.25
+    name: str,
+    paths: list[np.ndarray] | np.ndarray,
+    radius: np.ndarray | float,
+    material: Any,
+    taper: float = 0.25,
+    root: float = 1.0,
 ) -> Any:
-    """Hair curves from point lists; `radius` in dm at the root, tapering to `taper` of it at the tip."""
+    """Hair curves from point lists; `radius` in dm at the root, tapering to `taper` of it at the tip and
+    starting at `root` of it."""
     data = bpy.data.hair_curves.new(name)
     sizes = [len(path) for path in paths]
     data.add_curves(sizes)
     data.points.foreach_set("position", np.concatenate([np.asarray(p, np.float32) for p in paths]).ravel())
     base = np.broadcast_to(np.asarray(radius, np.float32), (len(sizes),))
     widths = np.concatenate(
-        [r * (1 - (1 - taper) * np.linspace(0, 1, n) ** 2) for r, n in zip(base, sizes, strict=True)]
+        [
+            r * (1 - (1 - taper) * np.linspace(0, 1, n) ** 2) * np.minimum(1, root + np.linspace(0, 6, n))
+            for r, n in zip(base, sizes, strict=True)
+        ]
     )
     attribute = data.attributes.get("radius") or data.attributes.new("radius", "FLOAT", "POINT")
     attribute.data.foreach_set("value", widths.astype(np.float32))

@@ -94,7 +94,9 @@ def long_hair(person: Person, eye: np.ndarray, head: Any, clothes: list[Any], ma
         front = np.clip((root[2] - 0.7) / 0.4, 0, 1)
         drift = random.normal(0, 0.12)
 
-        def style(point: np.ndarray, normal: np.ndarray, arc: float) -> np.ndarray:
+        def style(
+            point: np.ndarray, normal: np.ndarray, arc: float, side: float = side, drift: float = drift
+        ) -> np.ndarray:
             height = point[1] - eye[1]
             sweep = np.clip((height - 0.1) / 0.5, 0, 1)
             ahead = np.array([side * 0.95, 0.05, -0.62 + drift * 0.5])
@@ -109,7 +111,7 @@ def long_hair(person: Person, eye: np.ndarray, head: Any, clothes: list[Any], ma
         guides.append(hair.grow(everything, root, normal, style, length, 0.05 + 0.2 * layer, lift=0.8))
     guides = [g for g in guides if np.abs(g[g[:, 1] > eye[1] - 1.1, 0]).max() < 1.06]
     paths = hair.fill(guides, person.hair.get("each", 34), 0.035, 0.45, 0.012, person.seed, wave=(0.04, 1.2), points=24)
-    stage.strands("hair", paths, 0.0042, material, 0.35)
+    stage.strands("hair", paths, 0.0042, material, 0.35, 0.3)
 
 
 def short_hair(person: Person, eye: np.ndarray, head: Any, clothes: list[Any], material: Any) -> None:
@@ -127,7 +129,14 @@ def short_hair(person: Person, eye: np.ndarray, head: Any, clothes: list[Any], m
         front = np.clip((root[2] - 0.55) / 0.6, 0, 1)
         stray = random.normal(0, 0.13, 3)
 
-        def style(point: np.ndarray, normal: np.ndarray, arc: float) -> np.ndarray:
+        def style(
+            point: np.ndarray,
+            normal: np.ndarray,
+            arc: float,
+            up: float = up,
+            front: float = front,
+            stray: np.ndarray = stray,
+        ) -> np.ndarray:
             top = np.array([0.55, 0.1 + 0.95 * front * (1 - arc * 1.5), -0.6 - 0.9 * arc + 0.35 * front])
             flank = np.array([0.1 * np.sign(point[0]), -0.75, -0.7])
             way = top * up + flank * (1 - up) + stray
@@ -147,25 +156,8 @@ def short_hair(person: Person, eye: np.ndarray, head: Any, clothes: list[Any], m
             )
         )
     paths = hair.fill(guides, person.hair.get("each", 24), 0.03, 0.6, 0.014, person.seed, wave=(0.012, 0.6), points=14)
-    stage.strands("hair", paths, 0.0042, material, 0.35)
-
-
-def layered(person: Person, body: Body) -> list[Any]:
-    """A fine sweater over a white T-shirt that shows at the neck."""
-    items = sweater(person, body)
-    at, facing = neckline(person, body)
-    inner = dress.rim(items[0], tuple(at), tuple(facing), 900)
-    n = Nodes("cotton")
-    position = n.add("ShaderNodeNewGeometry").outputs["Position"]
-    grain = n.add("ShaderNodeTexNoise", Vector=position, Scale=80.0, Detail=2.0)
-    bump = n.add("ShaderNodeBump", Strength=0.15, Distance=0.01, Height=grain.outputs[0])
-    shader = n.add(
-        "ShaderNodeBsdfPrincipled", Base_Color=srgb("#e8e6e1"), Roughness=0.8, Normal=bump.outputs[0], Sheen_Weight=0.2
-    )
-    line = inner + hair.unit(inner.mean(0) - inner) * np.array([0.09, 0.0, 0.09]) + np.array([0, 0.02, 0])
-    items.append(dress.band("shirt", line, n.surface(shader.outputs[0]), 0.27, 0.02, 0.1, 150, 0.002))
-    return items
+    stage.strands("hair", paths, 0.0042, material, 0.35, 0.3)
 
 
 HAIR = {"long": long_hair, "short": short_hair}
-DRESSES = {"sweater": sweater, "layered": layered}
+DRESSES = {"sweater": sweater}

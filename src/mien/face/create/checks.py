@@ -76,9 +76,9 @@ def choose_face(nets: FaceNetworks, picture: Picture) -> ChosenFace:
     if abs(yaw) > MAX_YAW or abs(pitch) > MAX_PITCH or abs(roll) > MAX_ROLL:
         raise PictureError(
             "face_turned",
-            f"The head is turned too far (sideways {abs(yaw):.0f}°, up or down {abs(pitch):.0f}°, tilted {abs(roll):.0f}°; "
-            f"up to {MAX_YAW:.0f}°, {MAX_PITCH:.0f}° and {MAX_ROLL:.0f}° can be used). Use a picture that looks at the "
-            "camera.",
+            f"The head is turned too far: sideways {abs(yaw):.0f}° (up to {MAX_YAW:.0f}° can be used), up or down "
+            f"{abs(pitch):.0f}° ({MAX_PITCH:.0f}°), tilted {abs(roll):.0f}° ({MAX_ROLL:.0f}°). Use a picture that looks at "
+            "the camera.",
         )
     if sc < SMALL_EYE_DISTANCE:
         notes.append(

@@ -22,6 +22,7 @@ MIN_SIDE = 96
 WORK_SIDE = 2560
 """Larger pictures are reduced to this longer side: no canvas needs more."""
 
+_SIGNATURES = (b"\xff\xd8", b"\x89PNG", b"GIF8", b"RIFF", b"BM", b"II*\0", b"MM\0*")
 _FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF")
 
 
@@ -42,10 +43,14 @@ def decode(source: bytes | Path) -> Picture:
         try:
             image = Image.open(io.BytesIO(data), formats=_FORMATS)
         except UnidentifiedImageError as error:
+            if data.startswith(_SIGNATURES):
+                raise _corrupt(error) from error
             raise PictureError(
                 "unsupported", "This file is not a picture Mien can read. Use JPEG, PNG or WebP."
             ) from error
-        except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+        except Image.DecompressionBombError as error:
+            raise _too_many_pixels("far more pixels than that") from error
+        except (OSError, ValueError, SyntaxError) as error:
             raise _corrupt(error) from error
         _check_size(*image.size)
         try:
@@ -98,17 +103,23 @@ def _too_many_bytes(size: int) -> PictureError:
 
 
 def _corrupt(error: Exception) -> PictureError:
+    if isinstance(error, UnidentifiedImageError):  # its text shows a Python object
+        return PictureError("corrupt", "The picture is damaged and cannot be decoded. Export it again.")
     detail = str(error).split("\n")[0][:120] or type(error).__name__
     return PictureError("corrupt", f"The picture is damaged and cannot be decoded ({detail}). Export it again.")
 
 
+def _too_many_pixels(size: str) -> PictureError:
+    return PictureError(
+        "too_large",
+        f"The picture is too large: at most {MAX_SIDE} pixels a side and {MAX_PIXELS // 10**6} megapixels are accepted, it "
+        f"has {size}. Reduce it first.",
+    )
+
+
 def _check_size(width: int, height: int) -> None:
     if max(width, height) > MAX_SIDE or width * height > MAX_PIXELS:
-        raise PictureError(
-            "too_large",
-            f"The picture is {width} x {height}; at most {MAX_SIDE} pixels a side and {MAX_PIXELS // 10**6} megapixels "
-            "are accepted. Reduce it first.",
-        )
+        raise _too_many_pixels(f"{width} x {height}")
     if min(width, height) < MIN_SIDE:
         raise PictureError(
             "too_small",

@@ -235,7 +235,7 @@ def _layers(
 
 def _lid(skin: Doubles) -> Bytes:
     v = ((np.arange(32) + 0.5) / 32)[:, None]
-    shade = 1 - 0.045 * smooth_step(0.2, 1.0, v)
+    shade = 1 - 0.03 * smooth_step(0.3, 1.0, v)
     rgb = np.broadcast_to(skin, (32, 64, 3)) * shade[..., None]
     return rgba(rgb, np.broadcast_to(smooth_step(0.0, 0.06, v), (32, 64)))
 

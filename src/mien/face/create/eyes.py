@@ -263,7 +263,7 @@ def _lid_texture(
         np.clip((luminance(edge) * 0.25 + luminance(above) * 0.75) / np.maximum(luminance(ball), 1), 0.86, 1.0)[None, :]
         * 0.99
     )
-    mixed = ball[None] * np.stack([dim**0.8, dim, dim**1.12], -1)
+    mixed = ball[None] * np.stack([dim**0.7 * 1.015, dim, dim**1.12 * 0.985], -1)
     seam = (1 - smooth_step(0.0, 0.42, v))[..., None]
     mixed = mixed * (1 - seam) + edge[None] * seam
     shade = 1 + 0.03 * np.exp(-(((v - 0.55) / 0.22) ** 2)) - 0.13 * smooth_step(0.70, 1.0, v)
@@ -272,7 +272,7 @@ def _lid_texture(
     rgb = mixed * np.stack([shade**0.9, shade, shade**1.06], -1)
     grain = float(np.clip(opening, 0, 0.2)) * 8
     noise = cv2.GaussianBlur(np.random.default_rng(3).normal(0, 1, (h, w)).astype(np.float32), (0, 0), 0.9) * grain
-    ends = smooth_step(0.0, 0.06, np.minimum(u, 1 - u))[None]
+    ends = smooth_step(0.0, 0.09, np.minimum(u, 1 - u))[None]
     alpha = smooth_step(0.0, 0.34, v) * ends
     return rgba(rgb + noise[..., None], alpha)
 

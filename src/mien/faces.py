@@ -112,6 +112,7 @@ class Faces:
             fps=self._settings.video_fps,
             max_bitrate=self._settings.video_bitrate,
             seed=zlib.crc32(known.id.encode()),
+            voices=known.voices,
         )
 
     def _make_renderer(self, digital_human_id: str) -> Renderer:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import typer
 from rich.console import Console
 from rich.table import Table
+
+from mien.errors import UserError
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None, no_args_is_help=True)
 
@@ -23,6 +26,30 @@ def render(as_json: bool = typer.Option(False, "--json", help="Print JSON instea
     from mien.bench.render import run
 
     show(run(), as_json, "rendering")
+
+
+@app.command()
+def lipsync(
+    audio: Path | None = typer.Option(None, help="A recording to measure, with --textgrid"),
+    textgrid: Path | None = typer.Option(None, help="Its phones as a Praat TextGrid"),
+    lang: str = typer.Option("en", help="Language of the recording: zh or en"),
+    as_json: bool = typer.Option(False, "--json", help="Print JSON instead of a table"),
+) -> None:
+    """How well the mouth follows the sounds, against reference timing and an amplitude mouth."""
+    from mien.bench.lipsync import run
+
+    try:
+        result: dict[str, Any] = dict(run(audio, textgrid, lang))
+    except (ValueError, OSError) as error:
+        raise UserError(str(error)) from error
+    if as_json:
+        show(result, True, "lipsync")
+        return
+    rows: dict[str, Any] = {}
+    for path, languages in (result | result["baselines"]).items():
+        if path != "baselines":
+            rows |= {f"{path} {language}": columns for language, columns in languages.items()}
+    show(rows, False, "lipsync")
 
 
 def show(result: dict[str, Any], as_json: bool, title: str) -> None:

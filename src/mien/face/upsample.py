@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 
 _HALF: Final = 32
 _offsets: Final = np.arange(-_HALF + 0.5, _HALF)
-_TAPS: Final = (np.sinc(_offsets) * np.kaiser(2 * _HALF, 7.5)).astype(np.float32)
-_TAPS /= _TAPS.sum()
+_window = np.sinc(_offsets) * np.kaiser(2 * _HALF, 7.5)
+_TAPS: Final = (_window / _window.sum()).astype(np.float32)
 
 DELAY: Final = _HALF
 """Input samples by which the output is late."""

@@ -1,7 +1,7 @@
 """How loud the voice is from moment to moment: a mouth opens wider for a stressed vowel than for a mumbled one.
 
 Phones say which shape, not how much of it. With the jaw scaled by the voice's own envelope the opening follows the
-voice: correlation with its envelope inside speech rises from 0.24 to 0.55 (8 sentences, zh and en, 6 voices).
+voice; `mien bench lipsync` shows by how much.
 """
 
 from __future__ import annotations

@@ -21,7 +21,7 @@ USERDATA_KEY = "mien.spoken"
 
 @dataclass(frozen=True, slots=True)
 class Phone:
-    """One speech sound. `symbol` is IPA as the engine writes it, "" for silence; times in seconds from the clip's start."""
+    """One speech sound: `symbol` is IPA as the engine writes it, "" for silence; seconds from the clip's start."""
 
     symbol: str
     start: float

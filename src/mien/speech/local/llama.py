@@ -71,7 +71,7 @@ class Llama:
         params.cpuparams_batch.poll = 0
         params.n_gpu_layers = 0
         params.verbosity = -1
-        params.warmup = True
+        params.warmup = False  # the first request does that, without holding up everything else
         params.cache_prompt = True
         try:
             self._server = xllamacpp.Server(params)

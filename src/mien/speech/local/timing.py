@@ -8,6 +8,7 @@ So token times are moved earlier and silence is taken from the predicted loudnes
 
 from __future__ import annotations
 
+import bisect
 import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -55,21 +56,15 @@ def clause_timing(symbols: Sequence[str], durations: NDArray[np.float32], energy
         return Timing(0, 0, ())
     first, last = int(heard.argmax()), total - int(heard[::-1].argmax())
     start, end = max(0, first - _BEFORE), min(total, last + _AFTER)
-    owner = _owners(symbols, durations, energy)
     silent = _pauses(heard)
     silent[:first] = silent[last:] = True
-    names = ["" if quiet else symbols[token] for quiet, token in zip(silent, owner, strict=True)]
-    keys = np.where(silent, -1, owner)[start:end]
-    edges = [0, *(np.flatnonzero(np.diff(keys)) + 1).tolist(), end - start]
+    owner = _sounding(symbols, _owners(symbols, durations, energy), silent)[start:end]
+    edges = [0, *(np.flatnonzero(np.diff(owner)) + 1).tolist(), end - start]
     phones = [
-        Phone(_audible(names[start + begin]), begin * COLUMN_S, stop * COLUMN_S)
+        Phone("" if owner[begin] < 0 else symbols[owner[begin]], begin * COLUMN_S, stop * COLUMN_S)
         for begin, stop in itertools.pairwise(edges)
     ]
     return Timing(start, end, tuple(phones))
-
-
-def _audible(symbol: str) -> str:
-    return "" if symbol in _SILENT else symbol
 
 
 def _owners(symbols: Sequence[str], durations: NDArray[np.float32], energy: NDArray[np.float32]) -> NDArray[np.int64]:
@@ -77,8 +72,6 @@ def _owners(symbols: Sequence[str], durations: NDArray[np.float32], energy: NDAr
     total = len(energy)
     bounds = np.rint(np.concatenate([[0.0], np.cumsum(durations)]) * _COLUMNS_PER_FRAME).astype(np.int64) - _LEAD
     owner = np.searchsorted(bounds[1:-1], np.arange(total), side="right")
-    # What is heard before the first token's time, or after the last one's, belongs to them and not to the padding.
-    owner = np.clip(owner, 1, max(1, len(symbols) - 2))
     for token, symbol in enumerate(symbols):
         if symbol not in _CLOSURES:
             continue
@@ -89,6 +82,27 @@ def _owners(symbols: Sequence[str], durations: NDArray[np.float32], energy: NDAr
         quietest = low + int(energy[low:high].argmin())
         owner[min(begin, quietest) : max(stop, quietest + 1)] = token
     return owner
+
+
+def _sounding(symbols: Sequence[str], owner: NDArray[np.int64], silent: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """The token whose sound is heard in each column, -1 in silence.
+
+    What is heard in the time of a space, a mark or the padding belongs to the sound before it, or behind a pause to the
+    one after it.
+    """
+    voiced = [token for token, symbol in enumerate(symbols) if symbol not in _SILENT]
+    found = np.full(len(owner), -1, dtype=np.int64)
+    last, begins = -1, True
+    for column, token in enumerate(owner.tolist()):
+        if silent[column] or not voiced:
+            begins = True
+            continue
+        if symbols[token] in _SILENT:
+            token = voiced[min(bisect.bisect(voiced, token), len(voiced) - 1)] if begins else last
+        else:
+            begins = False
+        found[column] = last = token
+    return found
 
 
 def _pauses(heard: NDArray[np.bool_]) -> NDArray[np.bool_]:

@@ -38,7 +38,8 @@ _CONTENT = re.compile(
 _OVERDUE = re.compile(
     r"account.?overdue|overdue.?balance|arrear|exceeded your current quota|"
     r"insufficient.?(quota|balance|fund|credit)|"
-    r"(prepaid|postpaid)bill|billing|unpurchased|not.?purchased|free allocated quota|out of credit|payment|欠费|余额不足",
+    r"(prepaid|postpaid)bill|billing|unpurchased|not.?purchased|free allocated quota|out of credit|payment|"
+    r"欠费|余额不足",
     re.IGNORECASE,
 )
 _CONCURRENCY = re.compile(
@@ -137,7 +138,7 @@ def from_body(where: str, status: int | None, body: Any) -> LlmError:
     vendor_code, message = describe(body)
     code = classify(status, vendor_code, message)
     named = f"HTTP {status}" if status not in (None, 200) else "the answer is an error"
-    detail = ", ".join(part for part in (vendor_code, message) if part)
+    detail = ", ".join(part for part in (vendor_code if vendor_code != str(status) else "", message) if part)
     return failure(where, code, f"{named} ({detail})" if detail else named, status=status)
 
 

@@ -29,7 +29,7 @@ TRIAL_ALIASES = ("c4b56d5c-db98-4d91-86d4-5a97b507da97", "63c3aa64-1d80-4b04-a0b
 """Public trial ids of the compatible API; the first means the first default digital human, the second the second."""
 
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
-_FORMAT = 3
+_FORMAT = 4
 """Raised when packages made by an earlier build of Mien should be made again from the default pictures."""
 
 

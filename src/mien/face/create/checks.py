@@ -77,8 +77,8 @@ def choose_face(nets: FaceNetworks, picture: Picture) -> ChosenFace:
         raise PictureError(
             "face_turned",
             f"The head is turned too far: sideways {abs(yaw):.0f}° (up to {MAX_YAW:.0f}° can be used), up or down "
-            f"{abs(pitch):.0f}° ({MAX_PITCH:.0f}°), tilted {abs(roll):.0f}° ({MAX_ROLL:.0f}°). Use a picture that looks at "
-            "the camera.",
+            f"{abs(pitch):.0f}° ({MAX_PITCH:.0f}°), tilted {abs(roll):.0f}° ({MAX_ROLL:.0f}°). Use a picture that "
+            "looks at the camera.",
         )
     if sc < SMALL_EYE_DISTANCE:
         notes.append(

@@ -112,8 +112,8 @@ def _corrupt(error: Exception) -> PictureError:
 def _too_many_pixels(size: str) -> PictureError:
     return PictureError(
         "too_large",
-        f"The picture is too large: at most {MAX_SIDE} pixels a side and {MAX_PIXELS // 10**6} megapixels are accepted, it "
-        f"has {size}. Reduce it first.",
+        f"The picture is too large: at most {MAX_SIDE} pixels a side and {MAX_PIXELS // 10**6} megapixels are "
+        f"accepted, it has {size}. Reduce it first.",
     )
 
 

@@ -132,11 +132,12 @@ def draw_eye(image: Bytes, frame: FaceFrame, p: Doubles, side: topo.Side, skin: 
     lower = np.stack([view.x(grid), view.y(np.maximum(bottom_s, top_s + inner))], -1)
     # A closed eye is drawn as the arc of the lower lid, so that nothing of the open one is left below it.
     closed = lower.copy()
-    closed[:, 1] += 0.004
+    closed[:, 1] += 0.004 + 0.10 * np.maximum(lower[:, 1] - upper[:, 1], 0)
     lash_units = lash / view.k
     lid_height = lash_units + 0.012
     rect, iris_rect, gaze, layers = _layers(view, mask, dark, upper, lower, lash, side)
-    layers[f"lid_{side}"] = _lid(skin)
+    above = upper[4:-4] - np.array([0.0, lash_units + 0.022])
+    layers[f"lid_{side}"] = _lid(np.median(sample_points(image, frame.to_px(above)[None])[0], axis=0))
     lash_up, lash_down = lash_units + 0.010, 0.010
     layers[f"lash_{side}"] = _lash_strip(image, frame, upper, skin, lash_up, lash_down)
     return DrawnEye(upper, lower, closed, lid_height, lash_up, lash_down, rect, iris_rect, gaze, layers)

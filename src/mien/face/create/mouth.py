@@ -61,6 +61,13 @@ def measure_tones(image: Bytes, frame: FaceFrame, p: Doubles, whites: Doubles | 
     return Tones(np.clip(teeth, 0, 244), gum, np.clip(tongue, 0, 235), cavity, lip * [0.46, 0.36, 0.37], lip)
 
 
+def flat_tones() -> Tones:
+    """The plain colours of a drawn mouth with painted lips."""
+    red = np.array([134.0, 44.0, 52.0])
+    white = np.array([253.0, 251.0, 248.0])
+    return Tones(white, white, np.array([228.0, 122.0, 120.0]), red, red * 0.8, np.array([214.0, 120.0, 112.0]))
+
+
 def own_teeth_visible(p: Doubles, width: float) -> bool:
     """Whether the lips are parted widely enough in the picture to show teeth. `p` in face units as photographed."""
     area = _area(np.concatenate([p[list(topo.INNER_UPPER)], p[list(topo.INNER_LOWER)][::-1]]))

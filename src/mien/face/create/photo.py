@@ -89,6 +89,7 @@ def build_mouth(
     *,
     closed: bool,
     own: bool,
+    flat: bool,
     up: NDArray[np.int32],
     lo: NDArray[np.int32],
     jaw: Doubles,
@@ -96,7 +97,7 @@ def build_mouth(
     """Teeth, tones and lip line. `p`: landmarks as photographed, `rest`: with the mouth closed (face units); `jaw`:
     the key shape."""
     whites = np.stack([_white(picture, frame, e) for e in eyes.values()]).mean(0) if eyes else None
-    tones = mouth_parts.measure_tones(picture, frame, p, whites)
+    tones = mouth_parts.flat_tones() if flat else mouth_parts.measure_tones(picture, frame, p, whites)
     line = (rest[list(topo.INNER_UPPER)] + rest[list(topo.INNER_LOWER)]) / 2
     centre = np.array([(line[0, 0] + line[-1, 0]) / 2, line[5, 1]])
     textures: dict[str, Bytes] = {}
@@ -107,6 +108,9 @@ def build_mouth(
     else:
         textures["upper"] = mouth_parts.draw_teeth(tones, ppw, upper=True)
     textures["lower"] = mouth_parts.draw_teeth(tones, ppw, upper=False)
+    if flat:  # an illustration shows one white row, without single teeth
+        textures["upper"][..., :3] = tones.teeth.round().astype(np.uint8)
+        textures["lower"][..., 3] = 0
     heights = (LIP_LINE * measures.width, LIP_LINE * measures.width)
     shown = (p[list(topo.INNER_UPPER)] + p[list(topo.INNER_LOWER)]) / 2
     textures["lip_line"] = mouth_parts.lip_line_texture(picture, frame, shown, heights, tones, closed=closed)

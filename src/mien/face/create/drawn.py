@@ -251,10 +251,11 @@ def _lash_strip(image: Bytes, frame: FaceFrame, upper: Doubles, skin: Doubles, u
     pixels = sample_points(image, frame.to_px(np.stack([np.broadcast_to(x, rows.shape), rows], -1)))
     lum, light = luminance(pixels), float(luminance(skin))
     edge = up / (up + down)
-    alpha = np.clip((0.62 * light - lum) / (0.16 * light), 0, 1) * (1 - smooth_step(edge, 1.0, v))
+    alpha = np.clip((0.62 * light - lum) / (0.16 * light), 0, 1) * (1 - smooth_step(edge - 0.06, edge + 0.04, v))
     line = np.percentile(pixels[alpha > 0.9], 30, axis=0) if (alpha > 0.9).sum() > 20 else skin * 0.3
-    # Below the lid edge the drawing shows the eye, not the lash: there the strip only closes its own lower edge.
-    return rgba(np.where((alpha > 0.3)[..., None], pixels, line), alpha)
+    # Pixels of the iris may be as dark as the lash line, but not of its colour.
+    foreign = np.linalg.norm(pixels - line, axis=2) > 45
+    return rgba(np.where((foreign | (alpha < 0.3))[..., None], line, pixels), alpha)
 
 
 # --- mouth

@@ -17,6 +17,11 @@ from people import Person
 from stage import Nodes, srgb
 
 
+def brow_color(person: Person) -> str:
+    """Colour of the eyebrows."""
+    return str(person.extra.get("brow_color", "#4a3224"))
+
+
 def skin_material(person: Person, root: Path, eye: np.ndarray) -> Any:
     """Layered skin: painted colour from the front, lips and lids by their own masks, pores, sheen."""
     n = Nodes("skin")
@@ -29,7 +34,11 @@ def skin_material(person: Person, root: Path, eye: np.ndarray) -> Any:
         (-float(eye[1]) - (paintwork.SKIN_TOP - paintwork.SKIN_SIZE)) * scale,
         0,
     )
-    color = n.picture(paintwork.skin(person.tone, person.marks, person.seed), place.outputs[0], "skin")
+    color = n.picture(
+        paintwork.skin(person.tone, person.marks, person.brow, brow_color(person), person.seed),
+        place.outputs[0],
+        "skin",
+    )
     uv = n.add("ShaderNodeTexCoord").outputs["UV"]
     mask = cv2.imread(str(root / "textures/mpfb_lips.jpg"), 0).astype(np.float32) / 255
     mask = cv2.GaussianBlur(cv2.resize(mask, None, fx=2, fy=2, interpolation=cv2.INTER_CUBIC), (0, 0), 3)
@@ -179,7 +188,7 @@ def build(person: Person, root: Path, bare: bool = False) -> None:
     mouth(surface, eye)
     lids(person, body, surface)
     brow = hair.brows(surface, eye, person.brow, person.brow_count, person.extra.get("brow_length", 0.085), person.seed)
-    stage.strands("brows", brow, 0.0024, fuzz("brow", person.extra.get("brow_color", "#4a3224")), 0.15)
+    stage.strands("brows", brow, 0.0017, fuzz("brow", brow_color(person)), 0.15)
     clothes = styles.DRESSES[person.dress](person, body)
     if bare:
         person.hair.update(guides=60, each=4)

@@ -24,11 +24,19 @@ def cloud(random: np.random.Generator, size: int, grain: float) -> np.ndarray:
     return noise / noise.std()
 
 
-def skin(tone: dict[str, str], marks: dict[str, float], seed: int, size: int = 2048) -> np.ndarray:
+def skin(
+    tone: dict[str, str],
+    marks: dict[str, float],
+    brow: list[tuple[float, float, float]],
+    brow_color: str,
+    seed: int,
+    size: int = 2048,
+) -> np.ndarray:
     """Colour of the skin seen from the front (size, size, 3).
 
     `tone` names `base`, `blush`, `warm`, `cool`, `lid` and `beard` colours; `marks` how strong `blush`, `nose`,
-    `lid`, `beard`, `freckles`, `under` are, each 0..1.
+    `lid`, `beard`, `freckles`, `under`, `brow` are, each 0..1. `brow` is the line of the eyebrow as in `hair.brows`:
+    a soft shade under its hairs.
     """
     random = np.random.default_rng(seed)
     grid = (np.arange(size, dtype=np.float32) + 0.5) / size * SKIN_SIZE
@@ -75,8 +83,23 @@ def skin(tone: dict[str, str], marks: dict[str, float], seed: int, size: int = 2
                 4,
             )
         lay("lid", marks["freckles"] * cv2.GaussianBlur(layer, (0, 0), 1.4))
+    shade = np.zeros((size, size), np.float32)
+    spine = np.array(brow)
+    for t in np.linspace(0.03, 0.97, 160):
+        at = t * (len(spine) - 1)
+        bx, by, half = (float(np.interp(at, np.arange(len(spine)), spine[:, k])) for k in range(3))
+        for sign in (-1, 1):
+            px, py = (sign * bx - SKIN_LEFT) / SKIN_SIZE * size, (SKIN_TOP - by) / SKIN_SIZE * size
+            cv2.circle(
+                shade, (int(px * 16), int(py * 16)), int(half * 0.62 / SKIN_SIZE * size * 16), 1.0, -1, cv2.LINE_AA, 4
+            )
+    shade = cv2.GaussianBlur(shade, (0, 0), 0.011 / SKIN_SIZE * size) * marks.get("brow", 0.6)
+    out = out * (1 - shade[..., None]) + rgb(brow_color) * shade[..., None]
     pore = cloud(random, size, 5) * 0.008
-    return np.clip(out * (1 + pore[..., None]), 0, 1)
+    out = out * (1 + pore[..., None])
+    fade = np.clip((y + 1.28) / 0.25, 0, 1)[..., None] * np.clip((1.28 - np.maximum(side, y)) / 0.2, 0, 1)[..., None]
+    plain = rgb(tone["base"]) * 0.84 + rgb(tone["warm"]) * 0.16
+    return np.clip(out * fade + plain * (1 - fade), 0, 1)
 
 
 def eyeball(colors: dict[str, str], seed: int, iris: float = 0.47, pupil: float = 0.19, size: int = 1024) -> np.ndarray:

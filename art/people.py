@@ -58,7 +58,7 @@ MIA = Person(
     lips="#b9535a",
     iris={"white": "#e6e0dc", "corner": "#d7a89c", "inner": "#7a5330", "outer": "#46291a", "ring": "#1d100a"},
     brow=[(0.135, 0.17, 0.024), (0.22, 0.2, 0.029), (0.33, 0.228, 0.024), (0.43, 0.226, 0.016), (0.52, 0.185, 0.007)],
-    brow_count=340,
+    brow_count=300,
     hair={"style": "long", "melanin": 0.55, "redness": 0.25},
     dress="sweater",
     seed=11,
@@ -94,7 +94,7 @@ LEO = Person(
     lips="#a8625a",
     iris={"white": "#e2dcd7", "corner": "#d0a094", "inner": "#6f7a62", "outer": "#3e4c48", "ring": "#141a1a"},
     brow=[(0.13, 0.15, 0.034), (0.22, 0.172, 0.04), (0.34, 0.192, 0.034), (0.45, 0.182, 0.024), (0.54, 0.145, 0.010)],
-    brow_count=520,
+    brow_count=400,
     hair={"style": "short", "melanin": 0.82, "redness": 0.35},
     dress="sweater",
     seed=23,
@@ -106,7 +106,7 @@ LEO = Person(
         "neck": 0.24,
         "tilt": 0.95,
         "lip_strength": 0.5,
-        "brow_color": "#2c1f18",
+        "brow_color": "#3b2b22",
     },
 )
 

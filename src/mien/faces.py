@@ -17,7 +17,7 @@ from mien.conversation.port import UnknownDigitalHumanError
 from mien.conversation.spec import DigitalHumanSpec
 from mien.face.motion.frame import rest
 from mien.face.package import Package, PackageStore, default_humans
-from mien.face.render import Renderer
+from mien.face.render import Renderer, height_for
 from mien.rtc.port import VideoKind
 from mien.settings import Settings
 
@@ -116,4 +116,5 @@ class Faces:
         )
 
     def _make_renderer(self, digital_human_id: str) -> Renderer:
-        return Renderer(self._library.open(digital_human_id), height=self._settings.video_height)
+        package = self._library.open(digital_human_id)
+        return Renderer(package, height=height_for(package, self._settings.video_size))

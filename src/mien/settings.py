@@ -58,7 +58,9 @@ class Settings(BaseSettings):
         default_factory=list, description='STUN/TURN servers, e.g. [{"urls": "stun:stun.example.com:3478"}]'
     )
     ice_host: str = Field("", description="Advertise this address in ICE candidates (a server behind 1:1 NAT)")
-    video_height: Literal[480, 720, 1080] = Field(720, description="Height of the picture of ConfigId `web`")
+    video_size: Literal[480, 720, 1080] = Field(
+        720, description="Shorter side of the picture of ConfigId `web`, px: 720 is 720x1280 for a portrait"
+    )
     video_fps: int = Field(25, ge=10, le=30, description="Frames per second of the face")
     video_bitrate: int = Field(2_000_000, ge=100_000, description="Highest video bitrate, bit/s")
 

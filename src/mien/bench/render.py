@@ -20,11 +20,11 @@ from numpy.typing import NDArray
 from mien.face.format import Package
 from mien.face.motion.frame import FPS, MotionVector, motion
 from mien.face.package import PackageStore, default_humans
-from mien.face.render import Renderer
+from mien.face.render import Renderer, height_for
 from mien.settings import Settings
 
-SIZES = {"720p": 720, "1080p": 1920}
-"""Heights drawn: 720 lines, and the full 1080 x 1920 of a portrait canvas (1080 for a landscape one)."""
+SIZES = {"720p": 720, "1080p": 1080}
+"""Shorter side of the pictures drawn: 720 x 1280 and 1080 x 1920 for a portrait, turned round for a landscape."""
 
 
 def run(avatar_id: str = "", seconds: float = 4.0) -> dict[str, dict[str, float]]:
@@ -42,11 +42,7 @@ def run(avatar_id: str = "", seconds: float = 4.0) -> dict[str, dict[str, float]
 
 def measure(package: Package, seconds: float = 4.0) -> dict[str, dict[str, float]]:
     """`run` for an opened package."""
-    return {name: _measure(package, _height(package, lines), seconds) for name, lines in SIZES.items()}
-
-
-def _height(package: Package, lines: int) -> int:
-    return min(lines, package.size[1]) if lines > 720 else lines
+    return {name: _measure(package, height_for(package, side), seconds) for name, side in SIZES.items()}
 
 
 def _speech(t: float) -> MotionVector:

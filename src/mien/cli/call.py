@@ -107,12 +107,13 @@ async def _call(
 def _record(result: Any, package: bytes | None, output: Path | None) -> tuple[int, int]:
     """Writes the MP4 if wanted; returns the picture's size."""
     from mien.face.format import read_package
-    from mien.face.render import Renderer
+    from mien.face.render import Renderer, height_for
 
     if package is not None:
         if output is not None:
             result.recording.write_drawn(output, package)
-        drawn = Renderer(read_package(package), height=720)
+        face = read_package(package)
+        drawn = Renderer(face, height=height_for(face, 720))
         return drawn.width, drawn.height
     first = next(result.recording.pictures(), None)
     if first is None:

@@ -69,7 +69,7 @@ class Capacity:
     def cost(self, video: VideoKind) -> float:
         """Cores an instance of this kind takes."""
         if video is VideoKind.PICTURE:
-            return PICTURE_CORES[self._settings.video_height] * self._settings.video_fps / 25
+            return PICTURE_CORES[self._settings.video_size] * self._settings.video_fps / 25
         return MOTION_CORES if video is VideoKind.MOTION else VOICE_CORES
 
     def admit(self, video: VideoKind, running: list[VideoKind]) -> None:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from mien.face import wire
 from mien.face.format import read_package
 from mien.face.motion.frame import FPS, MotionVector, rest
-from mien.face.render import Renderer
+from mien.face.render import Renderer, height_for
 from mien.rtc.client import MotionMessage, Picture, PictureDecoder, Playback, VideoUnit
 from mien.rtc.port import AUDIO_CLOCK
 from mien.rtc.voice import VoiceBlock, unwrap
@@ -94,9 +94,11 @@ class Recording:
             fps=fps,
         )
 
-    def write_drawn(self, path: Path, package: bytes, *, height: int = 720, fps: int = FPS) -> None:
-        """Draws the received motion with `package`, as a client would, and writes it with the voice."""
-        renderer = Renderer(read_package(package), height=height)
+    def write_drawn(self, path: Path, package: bytes, *, size: int = 720, fps: int = FPS) -> None:
+        """Draws the received motion with `package`, as a client would, and writes it with the voice; `size` is the
+        shorter side in px."""
+        face = read_package(package)
+        renderer = Renderer(face, height=height_for(face, size))
         pcm = self.pcm()
         count = int(len(pcm) / AUDIO_CLOCK * fps)
         still = rest()

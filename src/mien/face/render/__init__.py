@@ -1,5 +1,5 @@
 """Package + motion frame → picture, in software."""
 
-from mien.face.render.renderer import Renderer
+from mien.face.render.renderer import Renderer, height_for
 
-__all__ = ["Renderer"]
+__all__ = ["Renderer", "height_for"]

@@ -35,6 +35,12 @@ class _Layer:
     cover: Bytes
 
 
+def height_for(package: Package, short_side: int) -> int:
+    """Height in px of the picture whose shorter side is `short_side`, at the canvas' proportions."""
+    width, height = package.size
+    return round(short_side * max(1.0, height / width))
+
+
 class Renderer:
     """Draws one digital human at one size. Not for use by two threads at once; different renderers may run in
     parallel.

@@ -104,9 +104,9 @@ def write_microphone(path: Path, speech: NDArray[np.int16], *, before_s: float, 
 
 @pytest.fixture(scope="session")
 def buzzing_microphone(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Something like speech, five seconds after the page has opened the microphone."""
+    """Something like speech, eight seconds after the page has opened the microphone."""
     path = tmp_path_factory.mktemp("microphone") / "question.wav"
-    return write_microphone(path, (syllables(1.6, MICROPHONE_RATE) * 2).astype(np.int16), before_s=5)
+    return write_microphone(path, (syllables(1.6, MICROPHONE_RATE) * 2).astype(np.int16), before_s=8)
 
 
 def inspect(page: Page) -> dict[str, Any]:

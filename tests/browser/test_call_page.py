@@ -5,10 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-import cv2
-import numpy as np
 import pytest
-from numpy.typing import NDArray
 from playwright.sync_api import Page, Route
 
 from tests.browser.conftest import Launch, inspect, picture, wait_for
@@ -16,22 +13,25 @@ from tests.support.scripted_server import ANSWER, QUESTION, ScriptedServer
 
 PHONE = {"width": 390, "height": 844}
 DESKTOP = {"width": 1280, "height": 800}
-JAW = 0
 
 
-def face_pixels(page: Page) -> NDArray[np.uint8]:
-    """What is drawn on the canvas or shown by the video, BGR."""
-    encoded = page.evaluate(
-        """() => { const face = document.querySelector('.face.shown'); const copy = document.createElement('canvas');
-        [copy.width, copy.height] = [270, 480]; copy.getContext('2d').drawImage(face, 0, 0, 270, 480);
-        return Array.from(copy.getContext('2d').getImageData(0, 0, 270, 480).data) }"""
-    )
-    rgba = np.array(encoded, np.uint8).reshape(480, 270, 4)
-    return np.asarray(cv2.cvtColor(rgba, cv2.COLOR_RGBA2BGR))
+WATCH_FACE = """() => {
+  const small = document.createElement('canvas'); [small.width, small.height] = [90, 160];
+  const pen = small.getContext('2d', { willReadFrequently: true });
+  window.faceMoved = 0; let resting;
+  setInterval(() => {
+    const face = document.querySelector('.face.shown'); if (!face) return;
+    pen.drawImage(face, 0, 0, 90, 160);
+    const now = pen.getImageData(0, 0, 90, 160).data;
+    if (__mien.inspect().agentLevel < 0.02) { resting ??= now; return }
+    for (let i = 0; resting && i < now.length; i++)
+      window.faceMoved = Math.max(window.faceMoved, Math.abs(now[i] - resting[i]));
+  }, 80) }"""
+"""Compares what is shown while the agent sounds with what was shown before, in the page: it must not miss a moment."""
 
 
 def call(page: Page) -> None:
-    page.get_by_test_id("call").or_(page.locator("[data-test=call]")).first.click()
+    page.locator("[data-test=call]").click()
 
 
 @pytest.mark.parametrize(
@@ -49,22 +49,13 @@ def test_a_call_is_heard_seen_and_read(
     wait_for(page, "s.phase === 'talking' && s.faceVisible", 40)
     # WebGL is software here, so only the address can ask for drawing in the page.
     assert inspect(page)["config"] == ("mobile" if query else "web")
-    resting = face_pixels(page)
-
-    wait_for(page, "s.status === 'speaking' && s.agentLevel > 0.02")
-    moved = 0.0
-    for _ in range(30):
-        moved = max(moved, float(np.abs(face_pixels(page).astype(int) - resting).max()))
-        if moved > 60:
-            break
-        page.wait_for_timeout(120)
+    page.evaluate(WATCH_FACE)
+    wait_for(page, "s.maxAgentLevel > 0.05 && window.faceMoved > 40")
     picture(page, f"call-{lang}")
-    assert moved > 60, "the face did not move while it spoke"
 
     wait_for(page, "s.status === 'idle' && s.utterances.length >= 2 && s.utterances.every(u => u.done)")
     state = inspect(page)
     assert [u["text"] for u in state["utterances"][:2]] == [QUESTION[lang], ANSWER[lang]]
-    assert state["maxAgentLevel"] > 0.05
     shown = page.locator("[data-test=transcript]:visible").inner_text()
     assert QUESTION[lang] in shown
     assert ANSWER[lang] in shown

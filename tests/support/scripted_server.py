@@ -220,7 +220,8 @@ class ScriptedServer:
             [sys.executable, "-m", __name__, "--data-dir", str(data_dir)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            env=os.environ | (env or {}),
+            # A browser that is closed mid-call leaves its instance behind for a while; those must not count as load.
+            env=os.environ | {"MIEN_MAX_LOAD": "1000", "MIEN_MAX_DIGITAL_HUMAN_INSTANCES": "100"} | (env or {}),
             cwd=Path(__file__).parents[2],
             text=True,
         )

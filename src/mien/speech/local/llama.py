@@ -64,8 +64,7 @@ class Llama:
         params.cache_ram_mib = CACHE_MB
         # llama.cpp's threads wait for each other after every operation, spinning: as soon as voice or video want a
         # core, two threads generate at a fifth of the speed of one (measured). One is faster than anybody listens.
-        params.cpuparams.n_threads = max(1, threads // 2)
-        params.cpuparams_batch.n_threads = threads
+        params.cpuparams.n_threads = params.cpuparams_batch.n_threads = max(1, threads // 2)
         # A polling thread pool would keep a core busy between tokens.
         params.cpuparams.poll = 0
         params.cpuparams_batch.poll = 0

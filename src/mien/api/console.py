@@ -115,6 +115,8 @@ def console_router(deps: ApiDeps) -> APIRouter:
                 },
                 "MessageHistory": {"SyncMode": 1, "Messages": [], "WindowSize": 10},
                 "DigitalHuman": {"DigitalHumanId": body.digital_human_id, "ConfigId": body.config_id},
+                # A little longer than the page tries to reconnect: a browser that was killed frees its place soon.
+                "AdvancedConfig": {"MaxIdleTime": 40},
             }
             call = Call(deps, app, wanted, deps.base_url(request))
             made = await perform(call, "CreateDigitalHumanAgentInstance") or {}

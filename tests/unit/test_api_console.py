@@ -62,7 +62,7 @@ async def test_a_call_from_the_page(api: Api) -> None:
     assert (spec.rtc.agent_stream_id, spec.rtc.agent_user_id) == (started["agent_stream_id"], started["agent_user_id"])
     assert (spec.tts.vendor, spec.asr.vendor, spec.asr.params) == ("Local", "Local", {"language": "en"})
     assert spec.llm.url == ""
-    assert "English" in spec.llm.system_prompt
+    assert "Your name is Lin." in spec.llm.system_prompt
     assert "PackageUrl" in base64.b64decode(started["digital_human_config"]).decode()
     status, _ = await post(api, "stop", {"agent_instance_id": started["agent_instance_id"]})
     assert status == 200

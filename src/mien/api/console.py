@@ -34,6 +34,7 @@ PROMPTS: dict[Language, str] = {
         "不要使用列表、符号标记或表情。不知道的事情就坦率地说不知道。"
     ),
 }
+YOU_ARE: dict[Language, str] = {"en": "Your name is {name}. ", "zh": "你的名字叫{name}。"}
 NAMES: dict[Language, str] = {"en": "Mien", "zh": "小面"}
 
 log = structlog.get_logger(__name__)
@@ -104,7 +105,7 @@ def console_router(deps: ApiDeps) -> APIRouter:
             app = await deps.store.apps.ensure_demo(deps.settings)
             agent_id = await _ensure_agent(deps, app, body.lang)
             stream_id, agent_user_id = f"stream_agent_{_random()}", f"user_agent_{_random()}"
-            wanted = {
+            wanted: JsonObject = {
                 "AgentId": agent_id,
                 "UserId": body.user_id,
                 "RTC": {
@@ -118,6 +119,11 @@ def console_router(deps: ApiDeps) -> APIRouter:
                 # A little longer than the page tries to reconnect: a browser that was killed frees its place soon.
                 "AdvancedConfig": {"MaxIdleTime": 40},
             }
+            human = deps.digital_humans.get(body.digital_human_id)
+            if human is not None and body.lang in human.name:
+                # The face knows its own name; the rest is the demo agent's.
+                prompt = YOU_ARE[body.lang].format(name=human.name[body.lang]) + PROMPTS[body.lang]
+                wanted["LLM"] = {"Vendor": "Local", "SystemPrompt": prompt}
             call = Call(deps, app, wanted, deps.base_url(request))
             made = await perform(call, "CreateDigitalHumanAgentInstance") or {}
             return {

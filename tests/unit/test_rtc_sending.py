@@ -195,6 +195,20 @@ def test_loss_lowers_the_rate_and_its_end_raises_it() -> None:
     assert (link.bitrate or 0) > first
 
 
+def test_estimates_do_not_depend_on_how_long_the_machine_has_been_running() -> None:
+    booted = 400 * 86_400.0
+    link = LinkEstimate()
+    for n in range(100):
+        link.sent(10_000, booted + n * 0.04)
+    link.loss(0.0, booted + 4.0)
+    link.bandwidth(450_000, booted + 4.0)
+    assert link.bitrate is None
+    link.loss(0.5, booted + 4.0)
+    assert (link.bitrate or 0) < 2_000_000
+    link.bandwidth(450_000, booted + 100_000.0)
+    assert link.bitrate is None
+
+
 def test_a_listener_that_lags_loses_the_oldest() -> None:
     async def main() -> None:
         gone: list[int] = []

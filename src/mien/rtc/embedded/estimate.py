@@ -12,6 +12,8 @@ _DROP: Final = 0.95
 rate says nothing by itself, as pictures that begin to move are no congestion; one that falls by this factor does."""
 _GROWTH: Final = 1.08
 """A second, of a limit without new signs of congestion; as in Google congestion control (draft-ietf-rmcat-gcc)."""
+_LONGEST: Final = 60.0
+"""Seconds of growth at once: any limit is forgotten after that much."""
 _WARM_UP: Final = 3.0
 """Seconds during which a browser's estimate is still that of its first few packets."""
 _LOSS_HIGH: Final = 0.10
@@ -30,7 +32,7 @@ class LinkEstimate:
         self._sent_bytes = 0
         self._began: float | None = None
         self._estimate: int | None = None
-        self._grown_at = 0.0
+        self._grown_at: float | None = None
         self._by_delay: float | None = None
         self._by_loss: float | None = None
 
@@ -72,7 +74,9 @@ class LinkEstimate:
             self._grow(now)
 
     def _grow(self, now: float) -> None:
-        factor = _GROWTH ** max(now - self._grown_at, 0.0)
+        # The loop's clock counts from when the machine was started: before the first report there is no time to grow in.
+        elapsed = 0.0 if self._grown_at is None else now - self._grown_at
+        factor = _GROWTH ** min(max(elapsed, 0.0), _LONGEST)
         self._grown_at = now
         self._by_delay = _grown(self._by_delay, factor)
         self._by_loss = _grown(self._by_loss, factor)

@@ -74,7 +74,7 @@ class LinkEstimate:
             self._grow(now)
 
     def _grow(self, now: float) -> None:
-        # The loop's clock counts from when the machine was started: before the first report there is no time to grow in.
+        # Not from the clock's zero: that is when the machine was started, hours or months ago.
         elapsed = 0.0 if self._grown_at is None else now - self._grown_at
         factor = _GROWTH ** min(max(elapsed, 0.0), _LONGEST)
         self._grown_at = now

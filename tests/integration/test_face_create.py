@@ -37,8 +37,7 @@ def drawn(tmp_path_factory: pytest.TempPathFactory) -> Package:
 @pytest.fixture(scope="module")
 def natural(tmp_path_factory: pytest.TempPathFactory) -> Package:
     picture = default_picture(0)
-    if picture is None:
-        pytest.skip("the default pictures are not there")
+    assert picture is not None
     info = create_package(picture, tmp_path_factory.mktemp("face") / "natural.zip", name="natural")
     assert info.style == "photo"
     assert info.bytes < 1_500_000
@@ -194,8 +193,6 @@ def test_the_store_keeps_lists_and_deletes(tmp_path: Path) -> None:
 
 
 def test_default_humans_are_made_on_first_use_and_answer_to_the_trial_ids(tmp_path: Path) -> None:
-    if default_picture(0) is None:
-        pytest.skip("the default pictures are not there")
     store = PackageStore(tmp_path, models_dir=Settings().models_dir)
     entry = store.list()[0]
     assert entry.default

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from mien.face.format import VERSION, Package, PackageError, pack, read_package
 from mien.face.store import (
-    TRIAL_ALIASES,
     AvatarEntry,
     DefaultHuman,
     PackageStore,
@@ -13,7 +12,6 @@ from mien.face.store import (
 )
 
 __all__ = [
-    "TRIAL_ALIASES",
     "VERSION",
     "AvatarEntry",
     "DefaultHuman",

@@ -25,8 +25,6 @@ from mien.face.format import Package, encode_image, read_package
 log = structlog.get_logger(__name__)
 
 DEFAULTS_DIR = Path(__file__).with_name("defaults")
-TRIAL_ALIASES = ("c4b56d5c-db98-4d91-86d4-5a97b507da97", "63c3aa64-1d80-4b04-a0be-1c65614eb7eb")
-"""Public trial ids of the compatible API; the first means the first default digital human, the second the second."""
 
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 _FORMAT = 4
@@ -46,6 +44,8 @@ class DefaultHuman:
     picture: Path
     style: Literal["auto", "photo", "illustration"]
     voices: Mapping[str, str]
+    aliases: tuple[str, ...] = ()
+    """Public trial ids of the compatible API that mean this one."""
 
     @property
     def name(self) -> str:
@@ -72,7 +72,12 @@ def default_humans() -> tuple[DefaultHuman, ...]:
         return ()
     return tuple(
         DefaultHuman(
-            entry["id"], entry["name"], DEFAULTS_DIR / entry["picture"], entry.get("style", "auto"), entry["voices"]
+            entry["id"],
+            entry["name"],
+            DEFAULTS_DIR / entry["picture"],
+            entry["style"],
+            entry["voices"],
+            tuple(entry["aliases"]),
         )
         for entry in json.loads(index.read_text("utf-8"))
     )
@@ -92,10 +97,9 @@ class PackageStore:
 
     def resolve(self, avatar_id: str) -> str:
         """The id behind an alias, or the id itself."""
-        defaults = default_humans()
-        if avatar_id in TRIAL_ALIASES and defaults and not self._path(avatar_id).exists():
-            return defaults[min(TRIAL_ALIASES.index(avatar_id), len(defaults) - 1)].id
-        return avatar_id
+        if self._path(avatar_id).exists():
+            return avatar_id
+        return next((human.id for human in default_humans() if avatar_id in human.aliases), avatar_id)
 
     def __contains__(self, avatar_id: object) -> bool:
         if not isinstance(avatar_id, str) or not _ID.fullmatch(avatar_id):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from functools import partial
 
 import structlog
 from fastapi import FastAPI
@@ -16,13 +17,16 @@ from mien.api import ApiDeps, build_api
 from mien.api.web import home_page, mount_page
 from mien.callbacks import CallbackService
 from mien.conversation.manager import Manager
+from mien.conversation.measured import Telemetry
 from mien.errors import UserError
 from mien.faces import FaceLibrary, Faces
 from mien.rtc.embedded import EXPOSED_HEADERS, EmbeddedRooms, build_router
+from mien.rtc.port import VideoKind
 from mien.rtc.token04 import issue
 from mien.settings import Settings
 from mien.speech.engines import Engines
 from mien.store import Store, StoreError, open_store
+from mien.telemetry import LoopDelay, Metrics, start_tracing, stop_tracing
 
 log = structlog.get_logger(__name__)
 
@@ -35,13 +39,23 @@ class MienServer:
         self.local_url = local_url
         self.demo_credentials = demo_credentials
         self._store = store
+        self._metrics = Metrics()
+        self._loop_delay = LoopDelay(self._metrics.loop_delay)
+        self._tracing = start_tracing()
         self._callbacks = CallbackService(store.outbox, store.apps)
         self._rooms = EmbeddedRooms(settings)
         self._engines = Engines(settings)
         self._library = FaceLibrary(settings)
         self._manager = Manager(
-            settings, self._rooms, self._engines, Faces(settings, self._library), callbacks=self._callbacks
+            settings,
+            self._rooms,
+            self._engines,
+            Faces(settings, self._library),
+            callbacks=self._callbacks,
+            observer=Telemetry(self._metrics),
         )
+        for kind in VideoKind:
+            self._metrics.count_instances(kind.value, partial(self._manager.count, kind))
         self._warming: asyncio.Task[None] | None = None
         self.app = self._build_app()
 
@@ -77,6 +91,8 @@ class MienServer:
         )
         app.include_router(build_api(deps))
         app.include_router(build_router(self._rooms, self._secret_of))
+        if self.settings.metrics:
+            app.include_router(self._metrics.router())
         mount_page(app)
         return app
 
@@ -99,6 +115,7 @@ class MienServer:
 
     async def start(self) -> None:
         """Starts delivery of callbacks and warms faces and models in the background."""
+        self._loop_delay.start()
         await self._callbacks.start()
         self._warming = asyncio.create_task(self._warm(), name="warm-up")
 
@@ -118,11 +135,13 @@ class MienServer:
             self._warming.cancel()
             await asyncio.gather(self._warming, return_exceptions=True)
         closers: list[Callable[[], Awaitable[None]]] = [
+            self._loop_delay.close,
             self._manager.close,
             self._rooms.close,
             self._callbacks.close,
             self._engines.close,
             self._store.close,
+            partial(asyncio.to_thread, stop_tracing, self._tracing),
         ]
         for close in closers:
             try:

@@ -76,6 +76,7 @@ class Settings(BaseSettings):
         True, description="Speak with the local voice when an agent names a TTS vendor this server lacks; false: fail"
     )
 
+    metrics: bool = Field(True, description="Serve Prometheus figures at /metrics; they contain nothing that was said")
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_json: bool = False
 

@@ -21,6 +21,7 @@ from livekit.agents.utils import combine_frames
 from numpy.typing import NDArray
 
 from mien.conversation.manager import Manager
+from mien.conversation.measured import Observer
 from mien.conversation.media import StagedMedia
 from mien.conversation.port import CallbackEvent, UnknownDigitalHumanError
 from mien.conversation.spec import CallbackSpec, DigitalHumanSpec, InstanceSpec, RtcSpec
@@ -599,14 +600,14 @@ class Stagehand:
         return short
 
 
-async def stage(script: Script | None = None, **settings: Any) -> Stagehand:
+async def stage(script: Script | None = None, observer: Observer | None = None, **settings: Any) -> Stagehand:
     """A manager with scripted engines and a user at the microphone."""
     script = script or Script()
     rooms = FakeRooms(script.microphone)
     script.microphone.start()
     faces = FakeFaces()
     chosen = Settings(**{"min_free_memory_mb": 0, **settings})
-    return Stagehand(script, rooms, Manager(chosen, rooms, script, faces, rooms), faces)
+    return Stagehand(script, rooms, Manager(chosen, rooms, script, faces, rooms, observer=observer), faces)
 
 
 async def leave(hand: Stagehand) -> None:

@@ -43,6 +43,10 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
     def time(self) -> float:
         return self._jump.offset
 
+    def block(self, seconds: float) -> None:
+        """As if a callback had computed for this long without letting the loop run."""
+        self._jump.offset += seconds
+
 
 def run(main: Callable[[], Coroutine[Any, Any, T]]) -> T:
     """Runs `main()` on a fresh virtual-time loop."""

@@ -11,7 +11,6 @@ import time
 from collections import deque
 from typing import Any
 
-import structlog
 from livekit.agents import (
     AgentSession,
     ConversationItemAddedEvent,
@@ -49,8 +48,6 @@ from mien.speech.phones import SpokenText
 from mien.speech.spec import AsrSpec, LlmSpec, TtsSpec
 
 KEPT_TIMINGS = 200
-
-log = structlog.get_logger(__name__)
 
 
 class Dialogue:
@@ -399,9 +396,8 @@ class Dialogue:
         timings.drive_s = self._media.drive_s if timings.voice_at is not None else None
         self.averages.add(timings)
         self.timings.append(timings)
-        # What was said stays out of the log.
-        measured = {name: value for name, value in timings.milliseconds().items() if name not in ("text", "answer")}
-        log.info("turn", instance=self._spec.instance_id, **measured)
+        timings.ended_at = self._loop.time()
+        self._report.measured(timings)
         if self._floor.active is round_:
             self._floor.active = None
         follower = None if self._closing else self._floor.next()

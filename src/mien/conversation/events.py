@@ -17,8 +17,9 @@ from typing import Any, Protocol
 import structlog
 
 from mien.conversation.errors import ExceptionCode
+from mien.conversation.measured import Log, Observer
 from mien.conversation.port import CallbackEvent, CallbackSink
-from mien.conversation.rounds import Averages, Round
+from mien.conversation.rounds import Averages, Round, RoundTimings
 from mien.conversation.spec import InstanceSpec, InterruptReason, Status
 from mien.rtc.port import LISTEN_RATE
 
@@ -40,8 +41,16 @@ class MessageSender(Protocol):
 class Reporter:
     """Tells the events of one instance. `wall` is unix seconds, for the time stamps on the wire."""
 
-    def __init__(self, spec: InstanceSpec, callbacks: CallbackSink, *, wall: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self,
+        spec: InstanceSpec,
+        callbacks: CallbackSink,
+        *,
+        observer: Observer | None = None,
+        wall: Callable[[], float] = time.time,
+    ) -> None:
         self._spec = spec
+        self._observer = observer or Log()
         self._callbacks = callbacks
         self._wall = wall
         self._sequence = itertools.count(int(wall()) % 1_000_000 * 1000 + 1)
@@ -81,6 +90,7 @@ class Reporter:
             if code in round_.reported:
                 return
             round_.reported.add(code)
+        self._observer.exception(code)
         log.warning("exception reported", instance=self._spec.instance_id, code=int(code), message=message)
         data: dict[str, Any] = {"Code": int(code), "Message": message}
         if round_ is not None:
@@ -156,6 +166,10 @@ class Reporter:
     def meta_info(self, round_: Round, info: dict[str, Any]) -> None:
         self._room(CMD_META_INFO, round_, info)
         self._callback("AgentInstanceMetaInfo", {"Round": round_.number, "MetaInfo": info})
+
+    def measured(self, timings: RoundTimings) -> None:
+        """What the stages of a round that ended took."""
+        self._observer.round_ended(self._spec.instance_id, timings)
 
     def reply(self, content: str, *, to: str) -> None:
         """Answers a control request of section 8 (`msg_type` 22)."""

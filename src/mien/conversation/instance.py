@@ -13,6 +13,7 @@ from mien.conversation.dialogue import Dialogue
 from mien.conversation.errors import ExceptionCode
 from mien.conversation.events import Reporter
 from mien.conversation.history import from_messages
+from mien.conversation.measured import Observer
 from mien.conversation.parts import Engines, Media
 from mien.conversation.port import (
     CallbackSink,
@@ -46,11 +47,12 @@ class LiveInstance:
         callbacks: CallbackSink,
         *,
         on_end: Callable[[LiveInstance, int], Awaitable[None]],
+        observer: Observer | None = None,
     ) -> None:
         self._spec = spec
         self._media = media
         self._engines = engines
-        self._report = Reporter(spec, callbacks)
+        self._report = Reporter(spec, callbacks, observer=observer)
         self._on_end = on_end
         self._peer: AgentPeer | None = None
         self._dialogue: Dialogue | None = None

@@ -9,6 +9,7 @@ import structlog
 
 from mien.conversation.capacity import Capacity
 from mien.conversation.instance import DELETED, LiveInstance
+from mien.conversation.measured import Observer
 from mien.conversation.parts import Engines, Faces
 from mien.conversation.port import CallbackSink, InstanceLimitError, InstanceNotFoundError, TtsDisabledError
 from mien.conversation.spec import InstanceSpec
@@ -30,6 +31,7 @@ class Manager:
         callbacks: CallbackSink,
         *,
         capacity: Capacity | None = None,
+        observer: Observer | None = None,
     ) -> None:
         self._settings = settings
         self._rooms = rooms
@@ -37,6 +39,7 @@ class Manager:
         self._faces = faces
         self._callbacks = callbacks
         self._capacity = capacity or Capacity(settings)
+        self._observer = observer
         self._specs: dict[str, InstanceSpec] = {}
         self._instances: dict[str, LiveInstance] = {}
         self._ending: set[asyncio.Task[None]] = set()
@@ -57,7 +60,9 @@ class Manager:
         instance: LiveInstance | None = None
         try:
             media = await self._faces.open(spec.digital_human)
-            instance = LiveInstance(spec, media, self._engines, self._callbacks, on_end=self._ended)
+            instance = LiveInstance(
+                spec, media, self._engines, self._callbacks, on_end=self._ended, observer=self._observer
+            )
             self._instances[spec.instance_id] = instance
             await instance.open(self._rooms)
         except BaseException:
@@ -67,6 +72,10 @@ class Manager:
             raise
         log.info("instance created", instance=spec.instance_id, room=spec.rtc.room_id, video=str(media.video))
         return instance
+
+    def count(self, kind: VideoKind) -> int:
+        """How many instances run that show this."""
+        return sum(_video(spec) is kind for spec in self._specs.values())
 
     def get(self, app_id: int, instance_id: str) -> LiveInstance:
         """Raises InstanceNotFoundError."""

@@ -46,6 +46,7 @@ class RoundTimings:
     tts_first_audio_at: float | None = None
     voice_at: float | None = None
     drive_s: float | None = None
+    ended_at: float | None = None
     text: str = ""
     answer: str = ""
     interrupted: bool = False

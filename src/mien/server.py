@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
+from typing import Any, Protocol
 
 import structlog
 from fastapi import FastAPI
@@ -18,6 +19,7 @@ from mien.api.web import home_page, mount_page
 from mien.callbacks import CallbackService
 from mien.conversation.manager import Manager
 from mien.conversation.measured import Telemetry
+from mien.conversation.parts import Engines as ConversationEngines
 from mien.errors import UserError
 from mien.faces import FaceLibrary, Faces
 from mien.rtc.embedded import EXPOSED_HEADERS, EmbeddedRooms, build_router
@@ -31,10 +33,26 @@ from mien.telemetry import LoopDelay, Metrics, start_tracing, stop_tracing
 log = structlog.get_logger(__name__)
 
 
+class ServerEngines(ConversationEngines, Protocol):
+    """Speech engines of a server: what conversations make of them, and their life."""
+
+    @property
+    def ready(self) -> Mapping[str, bool]: ...
+    async def warm(self) -> Any: ...
+    async def close(self) -> None: ...
+
+
 class MienServer:
     """Everything one server process runs. Build it, `start()` it on the loop that serves `app`, `close()` it."""
 
-    def __init__(self, settings: Settings, store: Store, demo_credentials: tuple[int, str], local_url: str) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        store: Store,
+        demo_credentials: tuple[int, str],
+        local_url: str,
+        engines: ServerEngines,
+    ) -> None:
         self.settings = settings
         self.local_url = local_url
         self.demo_credentials = demo_credentials
@@ -44,7 +62,7 @@ class MienServer:
         self._tracing = start_tracing()
         self._callbacks = CallbackService(store.outbox, store.apps)
         self._rooms = EmbeddedRooms(settings)
-        self._engines = Engines(settings)
+        self._engines = engines
         self._library = FaceLibrary(settings)
         self._manager = Manager(
             settings,
@@ -60,14 +78,17 @@ class MienServer:
         self.app = self._build_app()
 
     @classmethod
-    async def build(cls, settings: Settings, *, local_url: str) -> MienServer:
-        """Opens the store and wires everything. Raises UserError when something the user can mend is in the way."""
+    async def build(cls, settings: Settings, *, local_url: str, engines: ServerEngines | None = None) -> MienServer:
+        """Opens the store and wires everything; `engines` take the place of the local ones.
+
+        Raises UserError when something the user can mend is in the way.
+        """
         try:
             store = await open_store(settings)
             demo = await store.apps.ensure_demo(settings)
         except StoreError as error:
             raise UserError(str(error)) from error
-        return cls(settings, store, (demo.app_id, demo.server_secret), local_url)
+        return cls(settings, store, (demo.app_id, demo.server_secret), local_url, engines or Engines(settings))
 
     def _build_app(self) -> FastAPI:
         app = FastAPI(title="Mien", version=__version__, docs_url=None, redoc_url=None, openapi_url=None)

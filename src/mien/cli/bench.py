@@ -52,6 +52,51 @@ def lipsync(
     show(rows, False, "lipsync")
 
 
+@app.command()
+def latency(
+    lang: str = typer.Option("both", help="zh, en or both"),
+    turns: int = typer.Option(8, min=1, help="Questions for each language"),
+    engines: str = typer.Option("local", help="local, or scripted: engines of known delay show Mien's own overhead"),
+    url: str | None = typer.Option(None, help="A running server; without it one is started on loopback"),
+    app_id: int | None = typer.Option(None, help="AppId of the project, with --url", envvar="MIEN_APP_ID"),
+    server_secret: str | None = typer.Option(None, help="Its ServerSecret", envvar="MIEN_SERVER_SECRET"),
+    avatar: str = typer.Option("", help="DigitalHumanId; the first of the server if not given"),
+    as_json: bool = typer.Option(False, "--json", help="Print JSON instead of a table"),
+) -> None:
+    """How long an answer and an interruption take in real calls, stage by stage."""
+    if lang not in ("zh", "en", "both"):
+        raise UserError(f"--lang is zh, en or both, not {lang!r}.")
+    if engines not in ("local", "scripted"):
+        raise UserError(f"--engines is local or scripted, not {engines!r}.")
+    if url is not None and (app_id is None or not server_secret):
+        raise UserError("With --url, give the project's --app-id and --server-secret (`mien app list` shows them).")
+    if url is not None and engines == "scripted":
+        raise UserError("Scripted engines need a server of their own: leave out --url.")
+    from mien.bench.latency import run
+
+    with Console(stderr=True).status("starting") as status:
+        result = run(
+            langs=("zh", "en") if lang == "both" else (lang,),  # type: ignore[arg-type]
+            turns=turns,
+            engines=engines,  # type: ignore[arg-type]
+            url=url,
+            credentials=(app_id, server_secret) if app_id is not None and server_secret else None,
+            human=avatar,
+            progress=status.update,
+        )
+    if as_json:
+        show(result, True, "latency")
+        return
+    rows: dict[str, dict[str, Any]] = {}
+    for language in ("zh", "en"):
+        rows |= {f"{language} {name}": value for name, value in result.get(language, {}).items() if name != "turns"}
+    rows |= {name: result[name] for name in ("barge_in_ms", "overhead_ms", "loop_delay_ms")}
+    show(rows, False, "latency, ms")
+    print(f"false interruptions: {result['false_interruptions']}")
+    for problem in result["not_answered"]:
+        print(f"not answered: {problem}")
+
+
 def show(result: dict[str, Any], as_json: bool, title: str) -> None:
     """Prints {row: {column: value}} as a table, or anything as JSON."""
     if as_json:

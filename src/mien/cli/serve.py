@@ -8,6 +8,7 @@ import os
 import socket
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import typer
 import uvicorn
@@ -17,6 +18,9 @@ from mien.cli.options import load_settings
 from mien.errors import UserError
 from mien.logs import configure_logging
 from mien.settings import Settings
+
+if TYPE_CHECKING:
+    from mien.server import ServerEngines
 
 
 def serve(
@@ -81,13 +85,13 @@ def bind(host: str, port: int) -> socket.socket:
     return listener
 
 
-async def run(settings: Settings, listener: socket.socket) -> None:
-    """Serves until SIGINT or SIGTERM."""
+async def run(settings: Settings, listener: socket.socket, engines: ServerEngines | None = None) -> None:
+    """Serves until SIGINT or SIGTERM; `engines` take the place of the local ones."""
     from mien.server import MienServer
 
     port = listener.getsockname()[1]
     shown_host = "localhost" if settings.host in ("127.0.0.1", "0.0.0.0", "::", "::1") else settings.host
-    mien = await MienServer.build(settings, local_url=f"http://{shown_host}:{port}")
+    mien = await MienServer.build(settings, local_url=f"http://{shown_host}:{port}", engines=engines)
     config = uvicorn.Config(
         mien.app, log_config=None, access_log=False, lifespan="off", timeout_graceful_shutdown=2, ws_max_size=65536
     )

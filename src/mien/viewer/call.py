@@ -1,4 +1,4 @@
-"""One complete call over the real HTTP and WebRTC paths: as business backend and as client."""
+"""A call over the real HTTP and WebRTC paths: as business backend and as client."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ import asyncio
 import json
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -16,7 +17,7 @@ from numpy.typing import NDArray
 
 from mien.client import AsyncClient
 from mien.errors import UserError
-from mien.rtc.client import Microphone, RoomClient
+from mien.rtc.client import Microphone, Playback, RoomClient
 from mien.rtc.port import AUDIO_CLOCK, RtcError
 from mien.rtc.token04 import issue
 from mien.viewer.recording import Recording
@@ -77,24 +78,87 @@ class Answer:
                     self.finished.set()
 
 
-async def make_call(
+class Call:
+    """A running call: say something, follow what comes back. `open_call` makes one."""
+
+    def __init__(
+        self,
+        room: RoomClient,
+        backend: AsyncClient,
+        instance_id: str,
+        playback: Playback,
+        microphone: Microphone,
+        package_url: str,
+    ) -> None:
+        self.backend = backend
+        self.instance_id = instance_id
+        self.recording = Recording(playback)
+        self.microphone = microphone
+        self.package_url = package_url
+        self.answer = Answer()
+        self._room = room
+
+    async def follow(self) -> None:
+        """Reads room messages until cancelled."""
+        async for message in self._room.messages:
+            if message.msg_type == 1:
+                self.answer.take(message.content)
+
+    async def ask(self, spoken: NDArray[np.int16], progress: Callable[[str], None] = lambda _: None) -> float:
+        """Speaks a question (48 kHz mono) and waits until its answer has been heard; the loop time at which the
+        question ended. Raises UserError when no answer comes."""
+        self.answer = Answer()
+        progress("asking")
+        ended_at = await self.microphone.say(spoken)
+        await self.finish(progress)
+        return ended_at
+
+    async def finish(self, progress: Callable[[str], None] = lambda _: None) -> None:
+        """Waits until the answer that is expected now has been heard. Raises UserError when none comes."""
+        answer = self.answer
+        try:
+            progress("waiting for the answer")
+            async with asyncio.timeout(ANSWER_LIMIT_S):
+                await answer.begun.wait()
+            progress("listening to the answer")
+            async with asyncio.timeout(TALK_LIMIT_S):
+                await answer.finished.wait()
+        except TimeoutError as error:
+            heard = (
+                f" It understood: {answer.question!r}." if answer.question else " It did not understand the question."
+            )
+            raise UserError(f"No answer came in time.{heard} The server's log says more.") from error
+
+    async def rounds(self) -> list[dict[str, Any]]:
+        """What the stages of the latest rounds took, oldest first; see docs/operation.md."""
+        rounds: list[dict[str, Any]] = (
+            await self.backend.call("MienListRounds", {"AgentInstanceId": self.instance_id})
+        )["Rounds"]
+        return rounds
+
+
+def spoken_part(sound: NDArray[np.int16]) -> NDArray[np.int16]:
+    """A recording (48 kHz mono) without the silence before and behind its speech. Raises UserError if it is silent."""
+    span = speech_span(sound, AUDIO_CLOCK)
+    if span is None:
+        raise UserError("The question is silent: nothing in the recording is louder than a whisper of noise.")
+    return sound[span[0] : span[1]]
+
+
+@asynccontextmanager
+async def open_call(
     url: str,
     app_id: int,
     server_secret: str,
-    question: NDArray[np.int16],
     *,
     lang: Language,
     config_id: ConfigId,
     digital_human_id: str,
-    progress: Callable[[str], None],
-) -> CallResult:
-    """Asks `question` (48 kHz mono) and records the answer. Raises UserError when no call comes about."""
-    span = speech_span(question, AUDIO_CLOCK)
-    if span is None:
-        raise UserError("The question is silent: nothing in the recording is louder than a whisper of noise.")
-    spoken = question[span[0] : span[1]]
+    progress: Callable[[str], None] = lambda _: None,
+) -> AsyncIterator[Call]:
+    """A call whose digital human is there and whose media flows. Raises UserError when it does not come about."""
     user_id, room_id = f"caller_{secrets.token_hex(4)}", f"room_{secrets.token_hex(6)}"
-    user_stream = f"{room_id}_user"
+    user_stream, agent_stream = f"{room_id}_user", f"{room_id}_agent"
     token = issue(app_id, user_id, server_secret, now=time.time())
     async with AsyncClient(url, app_id, server_secret) as backend:
         agent_id = await _register(backend, lang)
@@ -111,7 +175,7 @@ async def make_call(
                         "UserId": user_id,
                         "RTC": {
                             "RoomId": room_id,
-                            "AgentStreamId": f"{room_id}_agent",
+                            "AgentStreamId": agent_stream,
                             "AgentUserId": f"agent_{secrets.token_hex(4)}",
                             "UserStreamId": user_stream,
                         },
@@ -120,14 +184,52 @@ async def make_call(
                     },
                 )
                 instance_id = created["AgentInstanceId"]
+                following: asyncio.Task[None] | None = None
                 try:
-                    return await _converse(room, backend, instance_id, f"{room_id}_agent", microphone, spoken, progress)
+                    await room.wait_for(lambda r: agent_stream in r.streams)
+                    package_url = room.streams[agent_stream].package_url
+                    call = Call(room, backend, instance_id, await room.play(agent_stream), microphone, package_url)
+                    following = asyncio.create_task(call.follow(), name="follow-messages")
+                    await asyncio.sleep(SETTLE_S)
+                    yield call
                 finally:
+                    if following is not None:
+                        following.cancel()
+                        await asyncio.gather(following, return_exceptions=True)
                     await backend.call("DeleteAgentInstance", {"AgentInstanceId": instance_id})
         except (RtcError, TimeoutError) as error:
             raise UserError(f"The call did not come about: {error or 'the server took too long to connect'}") from error
         except httpx.HTTPError as error:
             raise UserError(f"The server at {url} stopped answering: {error}") from error
+
+
+async def make_call(
+    url: str,
+    app_id: int,
+    server_secret: str,
+    question: NDArray[np.int16],
+    *,
+    lang: Language,
+    config_id: ConfigId,
+    digital_human_id: str,
+    progress: Callable[[str], None],
+) -> CallResult:
+    """Asks `question` (48 kHz mono) and records the answer. Raises UserError when no call comes about."""
+    spoken = spoken_part(question)
+    async with open_call(
+        url,
+        app_id,
+        server_secret,
+        lang=lang,
+        config_id=config_id,
+        digital_human_id=digital_human_id,
+        progress=progress,
+    ) as call:
+        ended_at = await call.ask(spoken, progress)
+        await asyncio.sleep(TAIL_S)
+        rounds = await call.rounds()
+        call.recording.drain()
+        return CallResult(call.recording, call.answer.question, call.answer.text, ended_at, rounds, call.package_url)
 
 
 async def _register(backend: AsyncClient, lang: Language) -> str:
@@ -141,46 +243,3 @@ async def _register(backend: AsyncClient, lang: Language) -> str:
     known = await backend.call("QueryAgents", {"AgentIds": [agent["AgentId"]]})
     await backend.call("UpdateAgent" if known["Agents"] else "RegisterAgent", agent)
     return f"mien-call-{lang}"
-
-
-async def _converse(
-    room: RoomClient,
-    backend: AsyncClient,
-    instance_id: str,
-    agent_stream: str,
-    microphone: Microphone,
-    spoken: NDArray[np.int16],
-    progress: Callable[[str], None],
-) -> CallResult:
-    await room.wait_for(lambda r: agent_stream in r.streams)
-    package_url = room.streams[agent_stream].package_url
-    playback = await room.play(agent_stream)
-    answer = Answer()
-
-    async def follow() -> None:
-        async for message in room.messages:
-            if message.msg_type == 1:
-                answer.take(message.content)
-
-    following = asyncio.create_task(follow(), name="follow-messages")
-    try:
-        await asyncio.sleep(SETTLE_S)
-        progress("asking")
-        ended_at = await microphone.say(spoken)
-        progress("waiting for the answer")
-        async with asyncio.timeout(ANSWER_LIMIT_S):
-            await answer.begun.wait()
-        progress("listening to the answer")
-        async with asyncio.timeout(TALK_LIMIT_S):
-            await answer.finished.wait()
-        await asyncio.sleep(TAIL_S)
-    except TimeoutError as error:
-        heard = f" It understood: {answer.question!r}." if answer.question else " It did not understand the question."
-        raise UserError(f"No answer came in time.{heard} The server's log says more.") from error
-    finally:
-        following.cancel()
-        await asyncio.gather(following, return_exceptions=True)
-    rounds = (await backend.call("MienListRounds", {"AgentInstanceId": instance_id}))["Rounds"]
-    recording = Recording(playback)
-    recording.drain()
-    return CallResult(recording, answer.question, answer.text, ended_at, rounds, package_url)

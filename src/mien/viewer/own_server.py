@@ -22,16 +22,25 @@ START_LIMIT_S = 120.0
 
 
 class OwnServer:
-    """`mien serve` on a free loopback port, as a context manager. `env` adds MIEN_* variables."""
+    """`mien serve` on a free loopback port, as a context manager. `env` adds MIEN_* variables.
 
-    def __init__(self, *, data_dir: Path | None = None, env: dict[str, str] | None = None) -> None:
+    `program` runs instead: a module that takes --port and --data-dir, with its leading arguments.
+    """
+
+    def __init__(
+        self,
+        *,
+        data_dir: Path | None = None,
+        env: dict[str, str] | None = None,
+        program: tuple[str, ...] = ("mien.cli.main", "serve", "--host", "127.0.0.1"),
+    ) -> None:
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self.port: int = probe.getsockname()[1]
         self.url = f"http://127.0.0.1:{self.port}"
         self._log = tempfile.NamedTemporaryFile(prefix="mien-serve-", suffix=".log", delete=False)  # noqa: SIM115
         self.log_path = Path(self._log.name)
-        command = [sys.executable, "-m", "mien.cli.main", "serve", "--host", "127.0.0.1", "--port", str(self.port)]
+        command = [sys.executable, "-m", *program, "--port", str(self.port)]
         if data_dir is not None:
             command += ["--data-dir", str(data_dir)]
         # Dying with us even when we are killed: the kernel closes the pipe, the server sees end of file.

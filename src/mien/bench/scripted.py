@@ -128,7 +128,7 @@ class ScriptedEngines:
         self.ready = {"asr": True, "llm": True, "tts": True}
 
     def stt(self, spec: AsrSpec, **_: Any) -> stt.STT[Any]:
-        async def recognise(samples: Samples, language: Language) -> Recognition:
+        async def recognise(samples: Samples, language: Language, *, patience_s: float = 0.0) -> Recognition:
             await asyncio.sleep(self._delays.recogniser_s)
             spoken = "en" if language == "en" else "zh"
             if len(samples) < SHORTEST_S * LISTEN_RATE:

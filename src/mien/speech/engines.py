@@ -184,11 +184,14 @@ class Engines:
         """The language an agent's recogniser listens for."""
         return choices.language_of(spec)
 
-    async def recognise(self, samples: Samples, language: Language) -> Recognition:
-        """Recognises 16 kHz speech with the local model."""
+    async def recognise(self, samples: Samples, language: Language, *, patience_s: float = 0.0) -> Recognition:
+        """Recognises 16 kHz speech with the local model; others may go first for `patience_s`."""
         whisper = await self._whisper.get()
         assert self._ears is not None
-        return await self._ears.run(lambda: whisper.recognise(samples.astype(np.float32) / 32768.0, language))
+        due = asyncio.get_running_loop().time() + patience_s
+        return await self._ears.run(
+            lambda: whisper.recognise(samples.astype(np.float32) / 32768.0, language), deadline=due
+        )
 
     async def voice(self) -> LocalVoice:
         """The local voice itself, once it is loaded."""

@@ -1,7 +1,9 @@
 """The local recogniser as a LiveKit STT that listens by itself.
 
 It finds speech with LiveKit's bundled voice detector and begins to recognise as soon as the speaker seems to have
-stopped, before the detector is sure; if more speech follows, that first result is thrown away.
+stopped, before the detector is sure; if more speech follows, that first result is thrown away. While somebody speaks,
+what was said so far is recognised too, for subtitles and for noticing an interruption by its words, as long as the
+machine has the time: those passes yield to everything else and thin out where they take long.
 """
 
 from __future__ import annotations
@@ -23,23 +25,29 @@ Samples = NDArray[np.int16]
 
 SPECULATE_S = 0.12
 """Silence after which recognition begins on suspicion."""
+PARTIAL_AFTER_S = 0.8
+"""New speech after which what was said so far is recognised (again)."""
+PARTIAL_SHARE = 3.0
+"""A partial pass is made at most once in this many times its own duration: a slow machine makes few, or none."""
+PARTIAL_LIMIT_S = 10.0
+"""Longer speech gets no partial passes any more; each would take as long as an answer may."""
+PARTIAL_CONFIDENCE = 0.4
+"""What was understood with less certainty in the middle of a word is not shown."""
 MAX_SEGMENT_S = 58.0
 """Longest speech recognised in one piece; the voice detector keeps no more."""
 
 
 class Recogniser(Protocol):
-    """What recognises a piece of speech (16 kHz, mono)."""
+    """What recognises a piece of speech (16 kHz, mono). `patience_s`: others may go first for that long."""
 
-    async def __call__(self, samples: Samples, language: Language) -> Recognition: ...
+    async def __call__(self, samples: Samples, language: Language, *, patience_s: float = 0.0) -> Recognition: ...
 
 
 class LocalSTT(stt.STT[str]):
     """Whisper for one agent. `make_vad` opens a voice detector whose end of speech ends a piece."""
 
     def __init__(self, recognise: Recogniser, make_vad: Callable[[], vad.VAD], language: Language = "auto") -> None:
-        super().__init__(
-            capabilities=stt.STTCapabilities(streaming=True, interim_results=False, offline_recognize=True)
-        )
+        super().__init__(capabilities=stt.STTCapabilities(streaming=True, interim_results=True, offline_recognize=True))
         self._recognise = recognise
         self._make_vad = make_vad
         self._language: Language = language
@@ -62,10 +70,10 @@ class LocalSTT(stt.STT[str]):
         frame = rtc.combine_audio_frames(buffer)
         return final_event(await self.recognise(_at_listen_rate(frame)))
 
-    async def recognise(self, samples: Samples) -> Recognition:
+    async def recognise(self, samples: Samples, *, patience_s: float = 0.0) -> Recognition:
         """Recognises one piece. Raises APIConnectionError with the reason."""
         try:
-            return await self._recognise(samples, self._language)
+            return await self._recognise(samples, self._language, patience_s=patience_s)
         except (RuntimeError, ValueError, OSError) as error:
             raise APIConnectionError(f"The local recogniser failed: {error}", retryable=False) from error
 
@@ -94,7 +102,7 @@ class _Stream(stt.RecognizeStream):
     async def _run(self) -> None:
         detector = self._recogniser.open_vad()
         forward = asyncio.create_task(self._forward(detector), name="stt.forward")
-        segment = _Segment(self._recogniser)
+        segment = _Segment(self._recogniser, self._show)
         try:
             async for event in detector:
                 await self._on_vad(event, segment)
@@ -103,6 +111,10 @@ class _Stream(stt.RecognizeStream):
             segment.drop()
             await utils.aio.cancel_and_wait(forward)
             await detector.aclose()
+
+    def _show(self, heard: Recognition) -> None:
+        """What was said so far."""
+        self._event_ch.send_nowait(_event(stt.SpeechEventType.INTERIM_TRANSCRIPT, heard))
 
     async def _forward(self, detector: vad.VADStream) -> None:
         async for item in self._input_ch:
@@ -132,15 +144,21 @@ class _Stream(stt.RecognizeStream):
 class _Segment:
     """The speech between two silences, and the recognition that may already run for it."""
 
-    def __init__(self, recogniser: LocalSTT) -> None:
+    def __init__(self, recogniser: LocalSTT, show: Callable[[Recognition], None]) -> None:
         self._recogniser = recogniser
+        self._show = show
         self._parts: list[Samples] | None = None
         self._early: asyncio.Task[Recognition] | None = None
+        self._partial: asyncio.Task[None] | None = None
+        self._next_partial_s = PARTIAL_AFTER_S
+        self._took_s = 0.0
+        """What partial passes of this stream take; survives the segment."""
 
     def begin(self, samples: Samples) -> None:
         """Speech began; `samples` are its first, with a little from before."""
         self.drop()
         self._parts = [samples]
+        self._next_partial_s = max(PARTIAL_AFTER_S, PARTIAL_SHARE * self._took_s)
 
     def add(self, samples: Samples, silence_s: float) -> None:
         """More of it, after `silence_s` of silence."""
@@ -148,37 +166,72 @@ class _Segment:
             return
         self._parts.append(samples)
         if silence_s < SPECULATE_S:
-            self._cancel()
+            self._stop_early()
+            if silence_s == 0.0:
+                self._look()
         elif self._early is None:
+            # The model does one thing after the other: this must not wait for what it makes obsolete.
+            self._stop_partial()
             self._early = asyncio.create_task(self._recogniser.recognise(self._joined()), name="stt.early")
+
+    def _look(self) -> None:
+        """Recognises what was said so far when it is time to."""
+        seconds = sum(map(len, self._parts or [])) / LISTEN_RATE
+        if self._partial is None and self._next_partial_s <= seconds <= PARTIAL_LIMIT_S:
+            self._partial = asyncio.create_task(self._look_at(self._joined()), name="stt.partial")
+
+    async def _look_at(self, samples: Samples) -> None:
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        try:
+            heard = await self._recogniser.recognise(samples, patience_s=PARTIAL_AFTER_S)
+            if heard.text and heard.confidence >= PARTIAL_CONFIDENCE:
+                self._show(heard)
+        except APIConnectionError:
+            # The pass that counts meets the same failure and reports it.
+            pass
+        self._took_s = loop.time() - began
+        self._next_partial_s = len(samples) / LISTEN_RATE + max(PARTIAL_AFTER_S, PARTIAL_SHARE * self._took_s)
+        self._partial = None
 
     async def end(self) -> Recognition | None:
         """It is over: what was said, recognised already or now."""
         if self._parts is None:
             return None
+        self._stop_partial()
         early, self._early = self._early, None
         samples, self._parts = self._joined(), None
         return await (early if early is not None else self._recogniser.recognise(samples))
 
     def drop(self) -> None:
         """Forgets it."""
-        self._cancel()
+        self._stop_early()
+        self._stop_partial()
         self._parts = None
 
     def _joined(self) -> Samples:
         joined: Samples = np.concatenate(self._parts or [np.zeros(0, np.int16)])
         return joined[-int(MAX_SEGMENT_S * LISTEN_RATE) :]
 
-    def _cancel(self) -> None:
+    def _stop_early(self) -> None:
         if self._early is not None:
             self._early.cancel()
             self._early = None
 
+    def _stop_partial(self) -> None:
+        if self._partial is not None:
+            self._partial.cancel()
+            self._partial = None
+
 
 def final_event(heard: Recognition) -> stt.SpeechEvent:
     """A final transcript."""
+    return _event(stt.SpeechEventType.FINAL_TRANSCRIPT, heard)
+
+
+def _event(kind: stt.SpeechEventType, heard: Recognition) -> stt.SpeechEvent:
     data = stt.SpeechData(language=heard.language, text=heard.text, confidence=heard.confidence)  # type: ignore[arg-type]
-    return stt.SpeechEvent(stt.SpeechEventType.FINAL_TRANSCRIPT, request_id=utils.shortuuid(), alternatives=[data])
+    return stt.SpeechEvent(kind, request_id=utils.shortuuid(), alternatives=[data])
 
 
 def _samples(frames: list[rtc.AudioFrame]) -> Samples:

@@ -64,6 +64,11 @@ class Settings(BaseSettings):
     video_fps: int = Field(25, ge=10, le=30, description="Frames per second of the face")
     video_bitrate: int = Field(2_000_000, ge=100_000, description="Highest video bitrate, bit/s")
 
+    echo_guard: Literal["auto", "on", "off"] = Field(
+        "auto",
+        description="Take the agent's own voice out of what microphones send; auto: where clients do not do it",
+    )
+
     # Default engines
     model_threads: int = Field(2, ge=1, description="Threads of each local model")
     whisper_model: Path | None = Field(None, description="Folder of another CTranslate2 Whisper model")

@@ -503,6 +503,7 @@ class HeardMedia(StagedMedia):
         self.postures: list[str] = []
 
     def voice(self, pcm: NDArray[np.int16], pts: int) -> None:
+        super().voice(pcm, pts)
         if np.abs(pcm).max() > 500:
             self.sounded.append(asyncio.get_running_loop().time())
 

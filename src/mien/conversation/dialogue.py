@@ -23,6 +23,7 @@ from livekit.agents.voice import SpeechHandle
 from livekit.agents.voice.io import PlaybackFinishedEvent
 
 from mien.conversation.agent import ConversationAgent
+from mien.conversation.echo import EchoGuard
 from mien.conversation.errors import ExceptionCode, Part, describe
 from mien.conversation.events import Reporter
 from mien.conversation.history import from_messages
@@ -39,7 +40,7 @@ from mien.conversation.rounds import (
     Verdict,
 )
 from mien.conversation.session import build_session
-from mien.conversation.spec import InstanceSpec, InterruptReason, SamePriority, Status
+from mien.conversation.spec import EchoGuardMode, InstanceSpec, InterruptReason, SamePriority, Status
 from mien.conversation.text import Clause
 from mien.conversation.turns import UserTurns
 from mien.conversation.utterance import CURRENT, Utterance, new_utterance
@@ -53,12 +54,22 @@ KEPT_TIMINGS = 200
 class Dialogue:
     """Runs the conversation of one instance. `start` it, `aclose` it."""
 
-    def __init__(self, spec: InstanceSpec, reporter: Reporter, engines: Engines, media: Media, listen: Listen) -> None:
+    def __init__(
+        self,
+        spec: InstanceSpec,
+        reporter: Reporter,
+        engines: Engines,
+        media: Media,
+        listen: Listen,
+        *,
+        echo_guard: EchoGuardMode = "auto",
+    ) -> None:
         self._spec = spec
         self._report = reporter
         self._media = media
         self._loop = asyncio.get_running_loop()
-        self.voice = UserVoice(listen, spec.rtc.user_stream_id, closed=self._deaf)
+        self._echo = EchoGuard(self._loop.time, mode=echo_guard)
+        self.voice = UserVoice(listen, spec.rtc.user_stream_id, closed=self._deaf, echo=self._echo)
         self._workshop = Workshop(spec, engines, media, reporter, agent_info=self._agent_info)
         self.agent = ConversationAgent(
             spec,
@@ -96,6 +107,7 @@ class Dialogue:
         self._media.output.on("playback_finished", self._on_playback_finished)
         self._media.on_clause_started(self._on_clause_started)
         if not self._spec.live:
+            self._media.on_voice(self._echo.played)
             self.voice.start()
             session.input.audio = self.voice
         session.output.audio = self._media.output

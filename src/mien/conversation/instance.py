@@ -26,7 +26,7 @@ from mien.conversation.port import (
     UserNotPublishingError,
 )
 from mien.conversation.rounds import Origin, Round
-from mien.conversation.spec import InstanceSpec, Message, Priority, SamePriority, Status
+from mien.conversation.spec import EchoGuardMode, InstanceSpec, Message, Priority, SamePriority, Status
 from mien.rtc.port import AgentPeer, DuplicateStreamError, PeerEvents, RoomMessage, RoomService, RtcError
 from mien.speech.spec import AsrSpec, LlmSpec, TtsSpec
 
@@ -48,12 +48,14 @@ class LiveInstance:
         *,
         on_end: Callable[[LiveInstance, int], Awaitable[None]],
         observer: Observer | None = None,
+        echo_guard: EchoGuardMode = "auto",
     ) -> None:
         self._spec = spec
         self._media = media
         self._engines = engines
         self._report = Reporter(spec, callbacks, observer=observer)
         self._on_end = on_end
+        self._echo_guard = echo_guard
         self._peer: AgentPeer | None = None
         self._dialogue: Dialogue | None = None
         self._control = Controller(self, self._report)
@@ -93,7 +95,9 @@ class LiveInstance:
             raise ConversationError(str(error)) from error
         self._report.open(peer.send_message)
         try:
-            self._dialogue = Dialogue(spec, self._report, self._engines, self._media, peer.listen)
+            self._dialogue = Dialogue(
+                spec, self._report, self._engines, self._media, peer.listen, echo_guard=self._echo_guard
+            )
         except RuntimeError as error:
             raise ConversationError(str(error)) from error
         await self._media.start(peer)

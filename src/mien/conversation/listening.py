@@ -11,6 +11,7 @@ from livekit import rtc
 from livekit.agents.voice import io
 from numpy.typing import NDArray
 
+from mien.conversation.echo import EchoGuard
 from mien.rtc.port import LISTEN_RATE
 
 GAP_S = 0.1
@@ -29,14 +30,15 @@ class UserVoice(io.AudioInput):
     """Feeds `listen(stream_id)` to the session as 16 kHz mono frames.
 
     While `closed()` is true the voice is replaced with silence: recognition and turn detection stay in step but
-    hear nothing.
+    hear nothing. `echo` takes the agent's own voice out of it.
     """
 
-    def __init__(self, listen: Listen, stream_id: str, *, closed: Callable[[], bool]) -> None:
+    def __init__(self, listen: Listen, stream_id: str, *, closed: Callable[[], bool], echo: EchoGuard) -> None:
         super().__init__(label="user voice")
         self._listen = listen
         self._stream_id = stream_id
         self._closed = closed
+        self._echo = echo
         self._blocks: asyncio.Queue[NDArray[np.int16]] = asyncio.Queue(maxsize=500)
         self._silence_fed = SILENCE_AFTER_S
         self._recent: deque[bytes] = deque(maxlen=int(PRE_ROLL_S / 0.02))
@@ -58,6 +60,7 @@ class UserVoice(io.AudioInput):
             return
         await self.aclose()
         self._stream_id = stream_id
+        self._echo.restart()
         self.start()
 
     async def aclose(self) -> None:
@@ -95,6 +98,7 @@ class UserVoice(io.AudioInput):
         loop = asyncio.get_running_loop()
         async for block in self._listen(self._stream_id):
             self.heard_at = loop.time()
+            block = self._echo.clean(block)
             data = block.tobytes()
             self._recent.append(data)
             if self._recording is not None and len(self._recording) < int(RECORD_MAX_S * LISTEN_RATE) * 2:

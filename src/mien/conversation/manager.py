@@ -61,7 +61,13 @@ class Manager:
         try:
             media = await self._faces.open(spec.digital_human)
             instance = LiveInstance(
-                spec, media, self._engines, self._callbacks, on_end=self._ended, observer=self._observer
+                spec,
+                media,
+                self._engines,
+                self._callbacks,
+                on_end=self._ended,
+                observer=self._observer,
+                echo_guard=self._settings.echo_guard,
             )
             self._instances[spec.instance_id] = instance
             await instance.open(self._rooms)

@@ -39,6 +39,7 @@ class StagedMedia:
         self._fps = fps
         self._max_bitrate = max_bitrate
         self._events = StageEvents()
+        self._on_voice: Callable[[NDArray[np.int16]], None] | None = None
         self._publisher: FacePublisher | None = None
         self._stage = Stage(self, seed=seed, events=self._events)
 
@@ -66,6 +67,9 @@ class StagedMedia:
     def on_clause_started(self, callback: Callable[[SpokenText], None]) -> None:
         self._events.clause_started = callback
 
+    def on_voice(self, callback: Callable[[NDArray[np.int16]], None]) -> None:
+        self._on_voice = callback
+
     def set_status(self, name: str) -> None:
         self._stage.set_status(cast(StatusName, name))
 
@@ -90,6 +94,8 @@ class StagedMedia:
     # The stage's sink
 
     def voice(self, pcm: NDArray[np.int16], pts: int) -> None:
+        if self._on_voice is not None:
+            self._on_voice(pcm)
         if self._publisher is not None:
             self._publisher.voice(pcm, pts)
 

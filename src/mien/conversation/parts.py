@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
+import numpy as np
 from livekit.agents import llm, stt, tts, vad
 from livekit.agents.voice import io
+from numpy.typing import NDArray
 
 from mien.conversation.spec import DigitalHumanSpec
 from mien.rtc.port import AgentPeer, VideoKind
@@ -39,6 +41,9 @@ class Media(Protocol):
 
     def on_clause_started(self, callback: Callable[[SpokenText], None]) -> None:
         """`callback` is called when a clip that carried a `SpokenText` begins to be heard."""
+
+    def on_voice(self, callback: Callable[[NDArray[np.int16]], None]) -> None:
+        """`callback` gets every 20 ms of voice (48 kHz mono, silence too) as it leaves."""
 
     def set_status(self, name: str) -> None:
         """Posture: "idle", "listening", "thinking" or "speaking"."""

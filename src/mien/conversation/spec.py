@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import IntEnum, StrEnum
+from typing import Literal
 
 from mien.rtc.port import VideoKind
 from mien.speech.spec import AsrSpec, JsonObject, LlmSpec, TtsSpec
+
+EchoGuardMode = Literal["auto", "on", "off"]
+"""Whether the agent's own voice is taken out of the user's; auto: where the client does not do it."""
 
 
 class Status(IntEnum):

@@ -64,6 +64,10 @@ class Settings(BaseSettings):
     video_fps: int = Field(25, ge=10, le=30, description="Frames per second of the face")
     video_bitrate: int = Field(2_000_000, ge=100_000, description="Highest video bitrate, bit/s")
 
+    cdn_retry_s: float = Field(
+        60.0, ge=0, description="Seconds for which a broken push to a CDN is tried again before the instance ends"
+    )
+
     # Default engines
     model_threads: int = Field(2, ge=1, description="Threads of each local model")
     whisper_model: Path | None = Field(None, description="Folder of another CTranslate2 Whisper model")

@@ -30,6 +30,7 @@ from mien.rtc.port import (
     DuplicateStreamError,
     EncodedAudio,
     EncodedVideo,
+    MediaFormat,
     PeerEvents,
     RoomMessage,
     StreamInfo,
@@ -412,6 +413,7 @@ class FakePeer:
     def __init__(self, rooms: FakeRooms, room_id: str, user_id: str, stream_id: str, events: PeerEvents) -> None:
         self.rooms, self.room_id, self.user_id, self.stream_id, self.events = rooms, room_id, user_id, stream_id, events
         self.viewers = 1
+        self.format = MediaFormat()
         self.audio: list[EncodedAudio] = []
         self.sent: list[tuple[int, dict[str, Any], Sequence[str] | None]] = []
         self.present: set[str] = {"user"}

@@ -14,7 +14,7 @@ from mien.face import wire
 from mien.face.motion.frame import MotionVector, motion, rest
 from mien.face.publish import FacePublisher, MotionResampler
 from mien.rtc.codec import OpusDecoder, sei_payloads, silence_packet
-from mien.rtc.port import EncodedAudio, EncodedVideo, VideoKind
+from mien.rtc.port import EncodedAudio, EncodedVideo, MediaFormat, VideoKind
 
 VOICE = (6000 * np.sin(np.arange(960) * 2 * np.pi * 440 / 48000)).astype(np.int16)
 SILENCE = np.zeros(960, np.int16)
@@ -25,8 +25,9 @@ class Peer:
 
     room_id = user_id = stream_id = "x"
 
-    def __init__(self, viewers: int = 1) -> None:
+    def __init__(self, viewers: int = 1, media: MediaFormat = MediaFormat()) -> None:  # noqa: B008 - it is frozen
         self.viewers = viewers
+        self.format = media
         self.audio: list[EncodedAudio] = []
         self.video: list[EncodedVideo] = []
         self.frames: list[tuple[bytes, int]] = []

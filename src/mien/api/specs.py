@@ -16,7 +16,6 @@ from mien.api.schemas.instances import (
     CreateLiveDigitalHumanAgentInstance,
     Face,
     History,
-    RtcLive,
 )
 from mien.api.trial import is_trial_llm, is_trial_tts
 from mien.conversation.spec import (
@@ -146,10 +145,19 @@ def live_spec(
     instance_id: str,
     agent: AgentRecord,
     body: CreateLiveDigitalHumanAgentInstance,
-    rtc: RtcLive,
     resolved_human: str,
 ) -> InstanceSpec:
-    """A live digital human: it has a voice and a face, but no model and no recogniser. Raises ApiError."""
+    """A live digital human: it has a voice and a face, but no model and no recogniser. Raises ApiError.
+
+    With a CDN it is in no room, and always drawn: a CDN plays pictures whatever ConfigId says.
+    """
+    kind = video_kind(body.DigitalHuman)
+    if body.CDN is not None:
+        place, kind = RtcSpec("", "", ""), VideoKind.PICTURE
+    elif (rtc := body.RTC) is not None:
+        place = RtcSpec(rtc.RoomId, rtc.AgentUserId, rtc.AgentStreamId, stream_extra_info=rtc.StreamExtraInfo)
+    else:
+        raise ApiError(ReturnCode.INVALID_PARAMETER, "RTC is required: expected an object, or CDN in its place")
     advanced = body.AdvancedConfig or AdvancedLive()
     if advanced.DisableTTS:
         raise invalid("AdvancedConfig.DisableTTS", "false, because a live digital human does nothing but speak")
@@ -159,7 +167,7 @@ def live_spec(
         instance_id=instance_id,
         agent_id=agent.agent_id,
         agent_name=agent.name,
-        rtc=RtcSpec(rtc.RoomId, rtc.AgentUserId, rtc.AgentStreamId, stream_extra_info=rtc.StreamExtraInfo),
+        rtc=place,
         tts=tts_spec(body.TTS or (Tts.parse(agent.tts) if agent.tts else None)),
         callbacks=CallbackSpec(
             interrupted=bool(wanted.Interrupted),
@@ -167,8 +175,9 @@ def live_spec(
             host_tag=wanted.HostTag,
         ),
         advanced=AdvancedSpec(max_idle_s=advanced.MaxIdleTime, tts_param_paths=dict(advanced.TTSParamPaths)),
-        digital_human=DigitalHumanSpec(resolved_human, video_kind(body.DigitalHuman)),
+        digital_human=DigitalHumanSpec(resolved_human, kind),
         live=True,
+        cdn_url=body.CDN.Url if body.CDN is not None else "",
     )
 
 

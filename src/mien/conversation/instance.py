@@ -1,4 +1,4 @@
-"""One live agent instance: joins its room, converses, and leaves when it is told to or nobody is there."""
+"""One running agent instance: joins its room, converses, and leaves when it is told to or nobody is there."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from mien.conversation.parts import Engines, Media
 from mien.conversation.port import (
     CallbackSink,
     ConversationError,
+    LiveInstanceError,
     NotWalkieTalkieError,
     OutdatedSequenceError,
     ShuttingDownError,
@@ -27,11 +28,24 @@ from mien.conversation.port import (
 )
 from mien.conversation.rounds import Origin, Round
 from mien.conversation.spec import InstanceSpec, Message, Priority, SamePriority, Status
-from mien.rtc.port import AgentPeer, DuplicateStreamError, PeerEvents, RoomMessage, RoomService, RtcError
+from mien.rtc.port import (
+    AgentPeer,
+    DuplicateStreamError,
+    PeerEvents,
+    PeerFailure,
+    RoomMessage,
+    RoomService,
+    RtcError,
+)
 from mien.speech.spec import AsrSpec, LlmSpec, TtsSpec
 
 DELETED = 0
 """`Code` of AgentInstanceDeleted when the business backend asked for it."""
+
+FAILURES = {
+    PeerFailure.DISCONNECTED: ExceptionCode.DISCONNECTED,
+    PeerFailure.REFUSED: ExceptionCode.NOT_PUBLISHED,
+}
 
 log = structlog.get_logger(__name__)
 
@@ -58,6 +72,8 @@ class LiveInstance:
         self._dialogue: Dialogue | None = None
         self._control = Controller(self, self._report)
         self._absent: asyncio.TimerHandle | None = None
+        self._idle: asyncio.Task[None] | None = None
+        self._driven = asyncio.Event()
         self._ending: asyncio.Task[None] | None = None
         self._shutting_down = False
         self._closed = False
@@ -75,6 +91,8 @@ class LiveInstance:
             user_joined=self._on_user_joined,
             user_left=self._on_user_left,
             kicked=self._on_kicked,
+            interrupted=self._on_interrupted,
+            lost=self._on_lost,
         )
         try:
             self._peer = peer = await rooms.join(
@@ -98,7 +116,10 @@ class LiveInstance:
             raise ConversationError(str(error)) from error
         await self._media.start(peer)
         await self._dialogue.start()
-        self._watch_user()
+        if spec.live:
+            self._idle = asyncio.create_task(self._watch_idle(), name="conversation.idle")
+        else:
+            self._watch_user()
         self._report.created()
         self._dialogue.tell_notices()
 
@@ -108,6 +129,8 @@ class LiveInstance:
             return
         self._closed = True
         self._stop_absence()
+        if self._idle is not None:
+            self._idle.cancel()
         await self._control.aclose()
         if code:
             self._report.exception(code, message)
@@ -174,8 +197,7 @@ class LiveInstance:
         same_priority: SamePriority = SamePriority.CLEAR_AND_INTERRUPT,
     ) -> int:
         self._check()
-        if self._spec.live:
-            raise ConversationError("a live digital human has no language model; send text with SendAgentInstanceTTS")
+        self._check_converses()
         round_ = self._live.new_round(Origin.ASK)
         round_.text, round_.system_prompt, round_.priority = text, system_prompt, priority
         round_.add_question, round_.add_answer = add_question, add_answer
@@ -194,12 +216,10 @@ class LiveInstance:
         user_stream_id: str | None = None,
     ) -> None:
         self._check()
+        self._check_converses()
         dialogue = self._live
         try:
-            if self._spec.live:
-                dialogue.use(llm=None, tts=tts, asr=None)
-            else:
-                dialogue.use(llm=llm, tts=tts, asr=asr)
+            dialogue.use(llm=llm, tts=tts, asr=asr)
         except RuntimeError as error:
             raise ConversationError(str(error)) from error
         if user_stream_id:
@@ -224,14 +244,17 @@ class LiveInstance:
         return self._live.release()
 
     def messages(self) -> Sequence[Message]:
+        self._check_converses()
         return self._live.agent.memory()
 
     def add_messages(self, messages: Sequence[Message]) -> None:
         self._check()
+        self._check_converses()
         self._live.agent.remember(from_messages(messages))
 
     def reset_messages(self) -> None:
         self._check()
+        self._check_converses()
         self._live.agent.forget()
 
     # Helpers
@@ -243,16 +266,23 @@ class LiveInstance:
         return self._dialogue
 
     def _propose(self, round_: Round, same_priority: SamePriority) -> int:
-        if self._spec.live:
-            self._watch_user()
-        return self._live.propose(round_, same_priority)
+        number = self._live.propose(round_, same_priority)
+        self._driven.set()
+        return number
 
     def _check(self) -> None:
         if self._shutting_down or self._closed:
             raise ShuttingDownError("the instance is being shut down and takes no more requests")
 
+    def _check_converses(self) -> None:
+        if self._spec.live:
+            raise LiveInstanceError(
+                "a live digital human only speaks what it is sent: drive it with SendAgentInstanceTTS"
+            )
+
     def _check_walkie_talkie(self) -> None:
         self._check()
+        self._check_converses()
         if not self._spec.advanced.walkie_talkie:
             raise NotWalkieTalkieError("the instance listens all the time; set AdvancedConfig.CommunicationMode to 2")
 
@@ -273,19 +303,34 @@ class LiveInstance:
     def _on_kicked(self, reason: str) -> None:
         self._end(ExceptionCode.KICKED, f"the agent was removed from the room: {reason}")
 
+    def _on_interrupted(self, failure: PeerFailure, reason: str) -> None:
+        if not self._closed:
+            self._report.exception(FAILURES[failure], reason)
+
+    def _on_lost(self, failure: PeerFailure, reason: str) -> None:
+        self._end(FAILURES[failure], reason)
+
     def _watch_user(self) -> None:
-        """Waits for the user, or for the next text of a live instance, at most MaxIdleTime."""
+        """Waits for the user, at most MaxIdleTime."""
         self._stop_absence()
-        present = self._peer is not None and self._spec.user_id in self._peer.users()
-        if self._closed or (present and not self._spec.live):
+        if self._closed or (self._peer is not None and self._spec.user_id in self._peer.users()):
             return
         idle = self._spec.advanced.max_idle_s
-        what = (
-            "nothing was sent to speak" if self._spec.live else f"the user {self._spec.user_id!r} was not in the room"
-        )
-        self._absent = asyncio.get_running_loop().call_later(
-            idle, self._end, ExceptionCode.USER_ABSENT, f"{what} for {idle} s"
-        )
+        words = f"the user {self._spec.user_id!r} was not in the room for {idle} s"
+        self._absent = asyncio.get_running_loop().call_later(idle, self._end, ExceptionCode.USER_ABSENT, words)
+
+    async def _watch_idle(self) -> None:
+        """A live instance waits for its next text at most MaxIdleTime, and never ends while it speaks."""
+        idle = self._spec.advanced.max_idle_s
+        while True:
+            await self._live.quiet()
+            self._driven.clear()
+            try:
+                async with asyncio.timeout(idle):
+                    await self._driven.wait()
+            except TimeoutError:
+                self._end(ExceptionCode.USER_ABSENT, f"nothing was sent to speak for {idle} s")
+                return
 
     def _stop_absence(self) -> None:
         if self._absent is not None:

@@ -39,6 +39,8 @@ SENSITIVITY = {0: (0.2, 0), 1: (0.4, 100), 2: (0.1, 0)}
 """VAD level → (EnergyThreshold, MinSpeechDur in ms)."""
 CUSTOM_LEVEL = 3
 WALKIE_TALKIE = 2
+LIVE_MARKS = ("[[", "]]")
+"""Around metadata in the texts of a live digital human, which has no LLMMetaInfo to name others."""
 
 N = TypeVar("N", int, float)
 
@@ -174,7 +176,11 @@ def live_spec(
             agent_instance_status=bool(wanted.AgentInstanceStatus),
             host_tag=wanted.HostTag,
         ),
-        advanced=AdvancedSpec(max_idle_s=advanced.MaxIdleTime, tts_param_paths=dict(advanced.TTSParamPaths)),
+        advanced=AdvancedSpec(
+            max_idle_s=advanced.MaxIdleTime,
+            meta_info=MetaInfoSpec(*LIVE_MARKS),
+            tts_param_paths=dict(advanced.TTSParamPaths),
+        ),
         digital_human=DigitalHumanSpec(resolved_human, kind),
         live=True,
         cdn_url=body.CDN.Url if body.CDN is not None else "",

@@ -187,7 +187,7 @@ class _Pictures:
         self._drawn: asyncio.Queue[tuple[NDArray[np.uint8], int, float]] = asyncio.Queue(1)
         self._keyframe = True
         self._keyframe_at = -KEYFRAME_PAUSE
-        self._keyframe_pts = 0
+        self._keyframe_pts = self._last_pts = 0
         self._gop = round(peer.format.keyframe_s * MEDIA_RATE)
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -243,8 +243,9 @@ class _Pictures:
             picture, pts, due = await self._drawn.get()
             began = loop.time()
             keyframe = self._keyframe and began - self._keyframe_at >= KEYFRAME_PAUSE
-            # The encoder counts pictures, and some are skipped when drawing is slow.
-            keyframe = keyframe or pts - self._keyframe_pts >= self._gop
+            # The encoder counts pictures, but some are skipped when drawing is slow: would the next one be too late?
+            keyframe = keyframe or 2 * pts - self._last_pts - self._keyframe_pts > self._gop
+            self._last_pts = pts
             if keyframe:
                 self._keyframe, self._keyframe_at = False, began
             unit, is_key = await loop.run_in_executor(self._executor, self._encoder.encode, picture, keyframe)

@@ -28,16 +28,8 @@ class AacEncoder:
     """
 
     def __init__(self, bitrate: int = 64_000) -> None:
-        context = av.CodecContext.create("aac", "w")
-        assert isinstance(context, AudioCodecContext)
-        context.sample_rate = SAMPLE_RATE
-        context.layout = "mono"
-        context.format = "fltp"
-        context.bit_rate = bitrate
-        context.time_base = _TIME_BASE
-        # Takes a quarter less time than the default; the difference is not heard in one voice at this bitrate.
-        context.options = {"aac_coder": "fast"}
-        self._context = context
+        self._bitrate = bitrate
+        self._context = self._open()
         self._waiting = np.zeros(0, np.int16)
         self._next: int | None = None
 
@@ -48,6 +40,7 @@ class AacEncoder:
         """
         expected = None if self._next is None else self._next + len(self._waiting)
         if expected is None or not 0 <= pts - expected <= MAX_FILLED:
+            self._context = self._open()
             self._waiting, self._next, expected = np.zeros(0, np.int16), pts, pts
         assert self._next is not None
         self._waiting = np.concatenate([self._waiting, np.zeros(pts - expected, np.int16), pcm])
@@ -62,3 +55,15 @@ class AacEncoder:
             self._waiting = self._waiting[FRAME_SAMPLES:]
             self._next += FRAME_SAMPLES
         return packets
+
+    def _open(self) -> AudioCodecContext:
+        context = av.CodecContext.create("aac", "w")
+        assert isinstance(context, AudioCodecContext)
+        context.sample_rate = SAMPLE_RATE
+        context.layout = "mono"
+        context.format = "fltp"
+        context.bit_rate = self._bitrate
+        context.time_base = _TIME_BASE
+        # Takes a quarter less time than the default; the difference is not heard in one voice at this bitrate.
+        context.options = {"aac_coder": "fast"}
+        return context

@@ -117,6 +117,29 @@ def test_the_stream_begins_with_a_key_frame() -> None:
     virtual_time.run(main)
 
 
+def test_voice_from_before_the_first_picture_is_left_out_however_late_it_comes() -> None:
+    async def main() -> None:
+        taken = Taken()
+        taken.queue.put_video(video(0))
+        taken.queue.put_audio(audio(-0.02))
+        taken.queue.put_audio(audio(0.0))
+        assert await taken() == [("V", 0.0), ("a", 0.0)]
+
+    virtual_time.run(main)
+
+
+def test_a_link_that_is_slow_from_the_start_begins_with_a_later_key_frame() -> None:
+    async def main() -> None:
+        taken = Taken()
+        for number in range(GOP + 3):
+            taken.queue.put_video(video(number))
+            taken.queue.put_audio(audio(number * FRAME_S))
+        assert taken.dropped == [GOP]
+        assert (await taken())[:3] == [("V", 2.0), ("a", 2.0), ("v", 2.04)]
+
+    virtual_time.run(main)
+
+
 # A slow link
 
 
@@ -126,9 +149,11 @@ def test_whole_groups_of_pictures_are_dropped_and_no_voice() -> None:
         for number in range(GOP + 3):  # nobody takes anything for more than two seconds
             taken.queue.put_video(video(number))
             taken.queue.put_audio(audio(number * FRAME_S))
-        assert taken.dropped == [GOP]
+            if number == 0:
+                assert await taken() == [("V", 0.0), ("a", 0.0)]
+        assert taken.dropped == [GOP - 1]
         seen = await taken()
-        assert [kind for kind, _ in seen].count("a") == GOP + 3
+        assert [kind for kind, _ in seen].count("a") == GOP + 2
         assert [unit for unit in seen if unit[0] in "vV"] == [("V", 2.0), ("v", 2.04), ("v", 2.08)]
 
     virtual_time.run(main)
@@ -140,10 +165,12 @@ def test_after_a_drop_nothing_that_depends_on_it_is_sent() -> None:
         for number in range(30, GOP * 2 + 10):
             taken.queue.put_video(video(number, keyframe=number == 30))
             taken.queue.put_audio(audio(number * FRAME_S))
+            if number == 30:
+                assert await taken() == [("V", 1.2), ("a", 1.2)]
         assert taken.dropped == [52]  # all, because there was no later key frame to go on from
         seen = await taken()
         assert not [unit for unit in seen if unit[0] != "a"]
-        assert len(seen) == GOP * 2 + 10 - 30
+        assert len(seen) == GOP * 2 + 10 - 31
         taken.queue.put_video(video(111))
         taken.queue.put_video(video(112, keyframe=True))
         taken.queue.put_audio(audio(112 * FRAME_S))

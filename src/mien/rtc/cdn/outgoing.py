@@ -45,6 +45,7 @@ class Outgoing:
         self._audio_until = self._video_until = float("-inf")
         self._begins: float | None = None
         self._needs_keyframe = True
+        self._started = False
         self._finished = False
         self._changed = asyncio.Event()
 
@@ -56,6 +57,8 @@ class Outgoing:
     def put_audio(self, packet: EncodedAudio) -> None:
         """Queues a packet of voice."""
         unit = Unit(packet.pts / AUDIO_CLOCK, packet.data, video=False)
+        if self._begins is not None and unit.time < self._begins:
+            return
         self._audio_until = unit.time
         self._audio.append(unit)
         if self._begins is None:
@@ -73,9 +76,7 @@ class Outgoing:
             return
         self._needs_keyframe = False
         if self._begins is None:
-            self._begins = unit.time
-            while self._audio and self._audio[0].time < unit.time:
-                self._audio.popleft()
+            self._begin_at(unit.time)
         self._video_until = unit.time
         self._video.append(unit)
         if unit.time - self._video[0].time > PICTURE_LIMIT:
@@ -108,7 +109,13 @@ class Outgoing:
             queue = video
         else:
             return None
+        self._started = True
         return queue.popleft()
+
+    def _begin_at(self, time: float) -> None:
+        self._begins = time
+        while self._audio and self._audio[0].time < time:
+            self._audio.popleft()
 
     def _may_go(self, time: float, others_until: float, own_until: float) -> bool:
         """Whether nothing earlier of the other kind is to be expected."""
@@ -124,4 +131,8 @@ class Outgoing:
             self._needs_keyframe = True
         for _ in range(count):
             self._video.popleft()
+        if not self._started:
+            self._begins = None
+            if self._video:
+                self._begin_at(self._video[0].time)
         self._dropped(count)

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 SAMPLE_RATE: Final = 48_000
 FRAME_SAMPLES: Final = 1024
 """Samples of a packet: 21.3 ms."""
-MAX_FILLED: Final = SAMPLE_RATE
+MAX_FILLED: Final = 3 * SAMPLE_RATE
 """A gap up to this many samples is filled with silence; after a longer one the voice begins anew."""
 AUDIO_SPECIFIC_CONFIG: Final = bytes([0x11, 0x88])
 """AudioSpecificConfig (1.6.2.1) of these packets: object type 2 (LC), frequency index 3 (48 kHz), one channel."""
@@ -36,7 +36,7 @@ class AacEncoder:
     def encode(self, pcm: NDArray[np.int16], pts: int) -> list[tuple[bytes, int]]:
         """Packets that `pcm` completes, each with its pts. `pts` is the time of the first sample, in 1/48000 s.
 
-        Silence fills a gap of up to a second after the block before, so that the sound goes on without a hole.
+        Silence fills a gap of up to three seconds after the block before, so that the sound goes on without a hole.
         """
         expected = None if self._next is None else self._next + len(self._waiting)
         if expected is None or not 0 <= pts - expected <= MAX_FILLED:

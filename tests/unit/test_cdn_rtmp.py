@@ -410,6 +410,31 @@ def test_a_server_that_says_nothing_is_given_up() -> None:
     virtual_time.run(main)
 
 
+def test_a_server_that_stops_reading_is_given_up() -> None:
+    async def main() -> None:
+        async def stop_reading(s: Server) -> None:
+            await s.accept()
+            s.writer.transport.pause_reading()  # type: ignore[attr-defined]
+            await asyncio.sleep(1e6)
+
+        async with server(stop_reading) as (address, done):
+            link = await open_link(address)
+            with pytest.raises(LinkError, match="has taken next to nothing for 8 s") as caught:
+                await flood(link)
+            assert caught.value.failure is PeerFailure.DISCONNECTED
+            with pytest.raises(LinkError, match="next to nothing"):
+                await link.audio(b"x", 0)
+            await link.aclose()
+            done.cancel()
+
+    virtual_time.run(main)
+
+
+async def flood(link: RtmpLink) -> None:
+    for _ in range(100):
+        await link.video(bytes(1_000_000), 0)
+
+
 async def send_on(link: RtmpLink) -> None:
     while True:
         await link.audio(b"x", 0)

@@ -184,6 +184,30 @@ def test_trouble_of_the_push_is_reported_and_its_end_ends_the_instance(failure: 
     run(main)
 
 
+class Hasty(FakeRooms):
+    """Loses the stream before the instance is put together."""
+
+    async def join(self, *args: Any, **options: Any) -> Any:
+        peer = await super().join(*args, **options)
+        options["events"].lost(PeerFailure.REFUSED, "gone already")
+        return peer
+
+
+def test_a_push_lost_at_once_ends_the_instance_in_order() -> None:
+    async def main() -> None:
+        hasty = Hasty(Microphone())
+        hand = await stage(cdn=lambda _: hasty)
+        await hand.manager.create(on_cdn())
+        await asyncio.sleep(1)
+        assert hand.told() == ["AgentInstanceCreated", "Exception", "AgentInstanceDeleted"]
+        assert hand.callbacks("AgentInstanceDeleted")[0][1]["Code"] == 1206
+        assert hasty.peers[0].left
+        assert hand.manager.running == []
+        await leave(hand)
+
+    run(main)
+
+
 class Unreachable(FakeRooms):
     async def join(self, *_: Any, **__: Any) -> Any:
         raise RtcError("rtmp://cdn.example refused the connection: check host and port")

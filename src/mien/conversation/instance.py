@@ -75,7 +75,9 @@ class LiveInstance:
         self._idle: asyncio.Task[None] | None = None
         self._driven = asyncio.Event()
         self._ending: asyncio.Task[None] | None = None
+        self._ended_early: tuple[ExceptionCode, str] | None = None
         self._shutting_down = False
+        self._opened = False
         self._closed = False
         self._sequence: int | None = None
 
@@ -122,6 +124,9 @@ class LiveInstance:
             self._watch_user()
         self._report.created()
         self._dialogue.tell_notices()
+        self._opened = True
+        if self._ended_early is not None:
+            self._end(*self._ended_early)
 
     async def close(self, code: int | None = DELETED, message: str = "") -> None:
         """Leaves the room and frees everything. `code` None: it never was created, so nothing is reported."""
@@ -338,7 +343,10 @@ class LiveInstance:
             self._absent = None
 
     def _end(self, code: ExceptionCode, message: str) -> None:
-        if self._ending is None and not self._closed:
+        if not self._opened:
+            # Its parts are still being put together; then it is ended like any other.
+            self._ended_early = self._ended_early or (code, message)
+        elif self._ending is None and not self._closed:
             self._ending = asyncio.create_task(self._end_by_itself(code, message), name="conversation.end")
 
     async def _end_by_itself(self, code: ExceptionCode, message: str) -> None:

@@ -26,7 +26,7 @@ from mien.rtc.port import PeerFailure
 OPEN_LIMIT: Final = 6.0
 """Seconds from the first packet to the server's consent to publish."""
 WRITE_LIMIT: Final = 8.0
-"""Seconds for which the server may take nothing before the connection counts as broken."""
+"""Seconds in which the server must take what waits. A connection so slow does not even carry the voice."""
 CLOSE_LIMIT: Final = 1.0
 
 CHUNK: Final = 4096
@@ -249,7 +249,7 @@ class RtmpLink:
                 await self._drain()
         except TimeoutError as error:
             self._failed = LinkError(
-                PeerFailure.DISCONNECTED, f"{self._address} has taken nothing for {WRITE_LIMIT:.0f} s"
+                PeerFailure.DISCONNECTED, f"{self._address} has taken next to nothing for {WRITE_LIMIT:.0f} s"
             )
             raise self._failed from error
         except OSError as error:
@@ -308,7 +308,8 @@ def _explain(address: RtmpAddress, error: BaseException, *, connected: bool) -> 
             return LinkError(
                 disconnected, f"{server} did not answer within {OPEN_LIMIT:.0f} s: is it an RTMP server on this port?"
             )
-        return LinkError(disconnected, f"{server} cannot be reached: check host, port and firewall")
+        tls = ", and that this port speaks TLS" if address.secure else ""
+        return LinkError(disconnected, f"{server} did not answer: check host, port and firewall{tls}")
     if isinstance(error, socket.gaierror):
         return LinkError(disconnected, f"the host {address.host!r} is not known: check its name and the DNS")
     if isinstance(error, ssl.SSLCertVerificationError):

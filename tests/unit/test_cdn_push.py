@@ -198,9 +198,10 @@ def test_the_bitrate_follows_what_the_link_carried() -> None:
     assert pace.sent(20_000, 15.0) is None
     assert pace.too_fast(15.0) == 256_000
     assert pace.too_fast(20.0) == 150_000  # nothing went through
+    assert pace.sent(1000, 59.9) is None  # twice wrong: it waits four times as long
     at, raised = 20.0, [150_000]
     while raised[-1] < 20_000_000:
-        at += 11
+        at += 40
         raised.append(pace.sent(1000, at) or raised[-1])
     assert all(later == int(earlier * 1.25) for earlier, later in itertools.pairwise(raised))
     assert pace.sent(1000, at + 100) is None

@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import ipaddress
+import ssl
 import struct
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import av
 import numpy as np
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import NameOID
 
 from mien.rtc.cdn import amf, flv
 from mien.rtc.cdn.address import AddressError, RtmpAddress
@@ -273,7 +282,9 @@ class Server:
 
 
 @asynccontextmanager
-async def server(script: Script) -> AsyncIterator[tuple[RtmpAddress, asyncio.Future[None]]]:
+async def server(
+    script: Script, tls: ssl.SSLContext | None = None
+) -> AsyncIterator[tuple[RtmpAddress, asyncio.Future[None]]]:
     """A server that follows `script` with its first client; the future is done when the script is."""
     done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
@@ -288,10 +299,10 @@ async def server(script: Script) -> AsyncIterator[tuple[RtmpAddress, asyncio.Fut
         finally:
             writer.close()
 
-    listening = await asyncio.start_server(serve, "127.0.0.1", 0)
+    listening = await asyncio.start_server(serve, "127.0.0.1", 0, ssl=tls)
     port = listening.sockets[0].getsockname()[1]
     try:
-        yield RtmpAddress.parse(f"rtmp://127.0.0.1:{port}/live/key-1234"), done
+        yield RtmpAddress.parse(f"rtmp{'s' if tls else ''}://127.0.0.1:{port}/live/key-1234"), done
     finally:
         listening.close()
 
@@ -395,6 +406,43 @@ async def test_tls_is_asked_for_and_checked() -> None:
         secure = RtmpAddress.parse(f"rtmps://127.0.0.1:{address.port}/live/k")
         with pytest.raises(LinkError, match="does not speak TLS"):
             await open_link(secure)
+
+
+def certificate(folder: Path) -> Path:
+    """A certificate for 127.0.0.1 that nobody but itself vouches for, with its key."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "Mien's tests")])
+    now = datetime.now(UTC)
+    address = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))])
+    made = (
+        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=1))
+        .add_extension(address, critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    secret = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    (folder / "server.pem").write_bytes(secret + made.public_bytes(Encoding.PEM))
+    return folder / "server.pem"
+
+
+async def test_a_server_with_tls_must_be_who_it_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pem = certificate(tmp_path)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(pem)
+
+    async def script(s: Server) -> None:
+        await s.accept()
+        await s.command("deleteStream")
+
+    async with server(script, context) as (address, _):
+        with pytest.raises(LinkError, match="has no valid certificate for its name"):
+            await open_link(address)
+    monkeypatch.setenv("SSL_CERT_FILE", str(pem))
+    async with server(script, context) as (address, done):
+        link = await open_link(address)
+        await link.aclose()
+        await done
 
 
 def test_a_server_that_says_nothing_is_given_up() -> None:

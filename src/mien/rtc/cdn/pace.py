@@ -12,8 +12,9 @@ LEAST: Final = 150_000
 SHARE: Final = 0.8
 """Of what the connection carried, so that what waits can leave too."""
 CALM: Final = 10.0
+LONGEST_CALM: Final = 160.0
 STEP: Final = 1.25
-"""After this many seconds without trouble, and so again, this much more is tried."""
+"""After so many seconds without trouble this much more is tried; every trouble doubles them, up to the longest."""
 ENOUGH: Final = 20_000_000
 """bit/s from which on nothing is held back any more."""
 
@@ -25,13 +26,14 @@ class Pace:
         self._sent: deque[tuple[float, int]] = deque()
         self._limit: int | None = None
         self._since = 0.0
+        self._calm = CALM
 
     def sent(self, size: int, now: float) -> int | None:
         """Counts `size` bytes that left; a new estimate in bit/s when more may be tried."""
         self._sent.append((now, size))
         while now - self._sent[0][0] > WINDOW:
             self._sent.popleft()
-        if self._limit is None or now - self._since < CALM:
+        if self._limit is None or now - self._since < self._calm:
             return None
         self._limit, self._since = int(self._limit * STEP), now
         estimate = self._limit
@@ -45,6 +47,9 @@ class Pace:
         span = max(now - recent[0][0], 1.0) if recent else WINDOW
         carried = int(sum(size for _, size in recent) * 8 / span * SHARE)
         # Measured while it was held back, it says nothing about what more the connection would carry.
-        known = carried if self._limit is None else min(carried, int(self._limit * SHARE))
+        known = carried
+        if self._limit is not None:
+            known = min(carried, int(self._limit * SHARE))
+            self._calm = min(self._calm * 2, LONGEST_CALM)
         self._limit, self._since = max(known, LEAST), now
         return self._limit

@@ -167,21 +167,18 @@ async def test_a_push_that_is_refused_says_what_to_check(rtmp: RtmpServer) -> No
             assert [instance.spec.instance_id for instance in on.manager.running] == ["100"]
 
 
-async def test_a_server_that_stops_reading_holds_nothing_up() -> None:
-    """The loop goes on while the other side, which only takes the connection, says nothing; then it is given up."""
-    loop = asyncio.get_running_loop()
+async def test_a_server_that_says_nothing_holds_nothing_up() -> None:
+    """The loop goes on while the other side, which only takes the connection, is waited for; then it is given up."""
+    turns = 0
     with socket.socket() as silent:
         silent.bind(("127.0.0.1", 0))
         silent.listen()
-        longest = 0.0
         async with broadcast() as on:
-            creating = asyncio.create_task(
-                on.manager.create(on_cdn(f"rtmp://127.0.0.1:{silent.getsockname()[1]}/live/key-1234"))
-            )
+            spec_ = on_cdn(f"rtmp://127.0.0.1:{silent.getsockname()[1]}/live/key-1234")
+            creating = asyncio.create_task(on.manager.create(spec_))
             while not creating.done():
-                before = loop.time()
                 await asyncio.sleep(0.01)
-                longest = max(longest, loop.time() - before)
+                turns += 1
             with pytest.raises(ConversationError, match="did not answer within"):
                 await creating
-    assert longest < 3.0
+    assert turns > 20

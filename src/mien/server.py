@@ -22,6 +22,7 @@ from mien.conversation.measured import Telemetry
 from mien.conversation.parts import Engines as ConversationEngines
 from mien.errors import UserError
 from mien.faces import FaceLibrary, Faces
+from mien.rtc.cdn import CdnOutput
 from mien.rtc.embedded import EXPOSED_HEADERS, EmbeddedRooms, build_router
 from mien.rtc.port import VideoKind
 from mien.rtc.token04 import issue
@@ -70,6 +71,7 @@ class MienServer:
             self._engines,
             Faces(settings, self._library),
             callbacks=self._callbacks,
+            cdn=partial(CdnOutput, give_up_s=settings.cdn_retry_s),
             observer=Telemetry(self._metrics),
         )
         for kind in VideoKind:

@@ -7,10 +7,10 @@ directory, the defaults below.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from platformdirs import user_data_path
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 from pydantic_settings import (
     BaseSettings,
     NoDecode,
@@ -18,6 +18,11 @@ from pydantic_settings import (
     SettingsConfigDict,
     TomlConfigSettingsSource,
 )
+
+
+def _number(value: Any) -> Any:
+    """The number an environment variable's text stands for; a choice of numbers does not read texts by itself."""
+    return int(value) if isinstance(value, str) and value.isdecimal() else value
 
 
 class Settings(BaseSettings):
@@ -58,7 +63,7 @@ class Settings(BaseSettings):
         default_factory=list, description='STUN/TURN servers, e.g. [{"urls": "stun:stun.example.com:3478"}]'
     )
     ice_host: str = Field("", description="Advertise this address in ICE candidates (a server behind 1:1 NAT)")
-    video_size: Literal[480, 720, 1080] = Field(
+    video_size: Annotated[Literal[480, 720, 1080], BeforeValidator(_number)] = Field(
         720, description="Shorter side of the picture of ConfigId `web`, px: 720 is 720x1280 for a portrait"
     )
     video_fps: int = Field(25, ge=10, le=30, description="Frames per second of the face")
@@ -67,6 +72,9 @@ class Settings(BaseSettings):
     echo_guard: Literal["auto", "on", "off"] = Field(
         "auto",
         description="Take the agent's own voice out of what microphones send; auto: where clients do not do it",
+    )
+    cdn_retry_s: float = Field(
+        60.0, ge=0, description="Seconds for which a broken push to a CDN is tried again before the instance ends"
     )
 
     # Default engines

@@ -30,8 +30,10 @@ from mien.rtc.port import (
     DuplicateStreamError,
     EncodedAudio,
     EncodedVideo,
+    MediaFormat,
     PeerEvents,
     RoomMessage,
+    RoomService,
     StreamInfo,
     VideoKind,
 )
@@ -409,9 +411,13 @@ class Script:
 class FakePeer:
     """The agent's place in a room in memory."""
 
-    def __init__(self, rooms: FakeRooms, room_id: str, user_id: str, stream_id: str, events: PeerEvents) -> None:
+    def __init__(
+        self, rooms: FakeRooms, room_id: str, user_id: str, stream_id: str, events: PeerEvents, extra_info: str
+    ) -> None:
         self.rooms, self.room_id, self.user_id, self.stream_id, self.events = rooms, room_id, user_id, stream_id, events
+        self.extra_info = extra_info
         self.viewers = 1
+        self.format = MediaFormat()
         self.audio: list[EncodedAudio] = []
         self.sent: list[tuple[int, dict[str, Any], Sequence[str] | None]] = []
         self.present: set[str] = {"user"}
@@ -478,12 +484,20 @@ class FakeRooms:
         self.log: list[tuple[str, Any]] = []
 
     async def join(
-        self, app_id: int, room_id: str, *, user_id: str, stream_id: str, events: PeerEvents | None = None, **_: Any
+        self,
+        app_id: int,
+        room_id: str,
+        *,
+        user_id: str,
+        stream_id: str,
+        extra_info: str = "",
+        events: PeerEvents | None = None,
+        **_: Any,
     ) -> FakePeer:
         if stream_id in self.streams:
             raise DuplicateStreamError(f"the stream {stream_id} is taken")
         self.streams.add(stream_id)
-        peer = FakePeer(self, room_id, user_id, stream_id, events or PeerEvents())
+        peer = FakePeer(self, room_id, user_id, stream_id, events or PeerEvents(), extra_info)
         self.peers.append(peer)
         return peer
 
@@ -601,14 +615,19 @@ class Stagehand:
         return short
 
 
-async def stage(script: Script | None = None, observer: Observer | None = None, **settings: Any) -> Stagehand:
+async def stage(
+    script: Script | None = None,
+    observer: Observer | None = None,
+    cdn: Callable[[str], RoomService] | None = None,
+    **settings: Any,
+) -> Stagehand:
     """A manager with scripted engines and a user at the microphone."""
     script = script or Script()
     rooms = FakeRooms(script.microphone)
     script.microphone.start()
     faces = FakeFaces()
     chosen = Settings(**{"min_free_memory_mb": 0, **settings})
-    return Stagehand(script, rooms, Manager(chosen, rooms, script, faces, rooms, observer=observer), faces)
+    return Stagehand(script, rooms, Manager(chosen, rooms, script, faces, rooms, observer=observer, cdn=cdn), faces)
 
 
 async def leave(hand: Stagehand) -> None:

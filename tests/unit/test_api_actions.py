@@ -18,7 +18,16 @@ from mien.conversation.port import (
     UserListeningError,
     UserNotPublishingError,
 )
-from mien.conversation.spec import Message, Priority, SamePriority, Status, VadSpec
+from mien.conversation.spec import (
+    DigitalHumanSpec,
+    Message,
+    MetaInfoSpec,
+    Priority,
+    RtcSpec,
+    SamePriority,
+    Status,
+    VadSpec,
+)
 from mien.rtc.port import VideoKind
 from tests.support.api_harness import APP_ID, LLM, RTC, TTS, Api, face_body, running_api, voice_body
 from tests.support.mutations import mutations
@@ -691,6 +700,10 @@ async def test_live_digital_human(api: Api) -> None:
     one = {"AgentInstanceId": data["AgentInstanceId"]}
     spec = api.manager.get(APP_ID, data["AgentInstanceId"]).spec
     assert (spec.live, spec.user_id, spec.advanced.max_idle_s) == (True, "", 900)
+    assert spec.advanced.meta_info == MetaInfoSpec("[[", "]]")
+    full = FULL_BODIES["CreateLiveDigitalHumanAgentInstance"] | {"ExtensionParams": {"anything": ["goes"]}}
+    other = await api.ok("CreateLiveDigitalHumanAgentInstance", full)
+    assert api.manager.get(APP_ID, other["AgentInstanceId"]).spec.rtc.stream_extra_info == "x"
     await api.ok("SendAgentInstanceTTS", one | {"Text": "Welcome"})
     await api.ok("InterruptAgentInstance", one)
     await api.ok("QueryAgentInstanceStatus", one)
@@ -707,11 +720,46 @@ async def test_live_digital_human(api: Api) -> None:
     await api.ok("DeleteAgentInstance", one)
 
 
-async def test_live_digital_human_needs_a_room(api: Api) -> None:
+async def test_live_digital_human_on_a_cdn(api: Api) -> None:
+    """CDN wins over RTC, whatever RTC holds; the face is drawn; the stream key stays where it is."""
+    url = "rtmp://x.example/live/key-1234"
+    body = {
+        "AgentId": "jacky",
+        "DigitalHuman": {"DigitalHumanId": "lin", "ConfigId": "mobile"},
+        "RTC": {"RoomId": ""},
+        "CDN": {"Url": url},
+        "AdvancedConfig": {"MaxIdleTime": 86400},
+        "ExtensionParams": {"anything": ["goes"]},
+    }
+    data = await api.ok("CreateLiveDigitalHumanAgentInstance", body)
+    config = json.loads(base64.b64decode(data["DigitalHumanConfig"]))
+    assert config == {"DigitalHumanId": "lin", "Streams": []}
+    spec = api.manager.get(APP_ID, data["AgentInstanceId"]).spec
+    assert (spec.cdn_url, spec.live, spec.advanced.max_idle_s) == (url, True, 86400)
+    assert spec.digital_human == DigitalHumanSpec("lin", VideoKind.PICTURE)
+    assert spec.rtc == RtcSpec("", "", "")
+    assert "key-1234" not in repr(spec)
+    await api.ok("SendAgentInstanceTTS", {"AgentInstanceId": data["AgentInstanceId"], "Text": "Welcome"})
+    one = {"AgentInstanceId": data["AgentInstanceId"], "Text": "?"}
+    assert (await api.call("SendAgentInstanceLLM", one))["Code"] == 410001049
+
+
+async def test_a_cdn_that_cannot_be_reached(api: Api) -> None:
+    api.manager.fail_with = ConversationError("rtmp://x.example refused the connection: check host and port")
+    body = FULL_BODIES["CreateLiveDigitalHumanAgentInstance"] | {"CDN": {"Url": "rtmp://x.example/live/key-1234"}}
+    answer = await api.call("CreateLiveDigitalHumanAgentInstance", body)
+    assert answer["Code"] == 410001028
+    assert answer["Message"] == "rtmp://x.example refused the connection: check host and port"
+
+
+async def test_what_a_live_digital_human_needs(api: Api) -> None:
     body = dict(FULL_BODIES["CreateLiveDigitalHumanAgentInstance"])
-    assert (await api.call("CreateLiveDigitalHumanAgentInstance", body | {"RTC": None}))["Code"] == 410000003
-    cdn = await api.call("CreateLiveDigitalHumanAgentInstance", body | {"CDN": {"Url": "rtmp://x.example/live/k"}})
-    assert (cdn["Code"], "RTC" in cdn["Message"]) == (410001028, True)
+    nowhere = await api.call("CreateLiveDigitalHumanAgentInstance", body | {"RTC": None})
+    assert nowhere["Code"] == 410000003
+    assert nowhere["Message"] == "RTC is required: expected an object, or CDN in its place"
+    for cdn in ({}, {"Url": ""}, {"Url": 5}):
+        answer = await api.call("CreateLiveDigitalHumanAgentInstance", body | {"CDN": cdn})
+        assert (answer["Code"], answer["Message"][:7]) == (410000003, "CDN.Url")
     silent = await api.call("CreateLiveDigitalHumanAgentInstance", body | {"AdvancedConfig": {"DisableTTS": True}})
     assert silent["Message"].startswith("AdvancedConfig.DisableTTS is invalid")
     idle = await api.call("CreateLiveDigitalHumanAgentInstance", body | {"AdvancedConfig": {"MaxIdleTime": 29}})

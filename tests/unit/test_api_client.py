@@ -79,6 +79,8 @@ async def test_a_conversation_by_async_client(api: Api) -> None:
     await mien.delete_agent_instance(human.instance_id, graceful=True)
     live = await mien.create_live_digital_human_agent_instance("guide", "r1", "live_s", "live_u", "lin")
     await mien.say(live.instance_id, "Welcome")
+    pushed = await mien.push_live_digital_human_agent_instance("guide", "rtmp://cdn.example/live/k", "lin")
+    assert api.manager.get(APP_ID, pushed.instance_id).spec.cdn_url == "rtmp://cdn.example/live/k"
     await mien.unregister_agent("guide")
     with pytest.raises(MienError) as refused:
         await mien.say("1", "x")

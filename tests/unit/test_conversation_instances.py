@@ -394,30 +394,6 @@ def test_control_by_room_message_is_idempotent() -> None:
     run(main)
 
 
-def test_a_live_digital_human_only_speaks_and_ends_when_nobody_drives_it() -> None:
-    async def main() -> None:
-        hand = await stage()
-        live = spec(
-            live=True,
-            digital_human=DigitalHumanSpec("somebody", VideoKind.MOTION),
-            user_id="",
-            rtc=RtcSpec("room", "agent_user", "agent_stream"),
-            advanced=AdvancedSpec(max_idle_s=60),
-        )
-        instance = await hand.manager.create(live)
-        with pytest.raises(port.ConversationError):
-            await instance.ask("你好")
-        for _ in range(3):
-            await instance.say("欢迎来到直播间。")
-            await asyncio.sleep(50)
-        assert len(hand.script.spoken) == 3
-        await asyncio.sleep(11)
-        assert hand.callbacks("AgentInstanceDeleted")[0][1]["Code"] == 1202
-        await leave(hand)
-
-    run(main)
-
-
 def test_only_chosen_callbacks_are_sent() -> None:
     async def main() -> None:
         hand = await stage()

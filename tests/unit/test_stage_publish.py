@@ -7,6 +7,7 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 
+import av
 import numpy as np
 import pytest
 
@@ -14,7 +15,7 @@ from mien.face import wire
 from mien.face.motion.frame import MotionVector, motion, rest
 from mien.face.publish import FacePublisher, MotionResampler
 from mien.rtc.codec import OpusDecoder, sei_payloads, silence_packet
-from mien.rtc.port import EncodedAudio, EncodedVideo, VideoKind
+from mien.rtc.port import AudioCodec, EncodedAudio, EncodedVideo, MediaFormat, VideoKind
 
 VOICE = (6000 * np.sin(np.arange(960) * 2 * np.pi * 440 / 48000)).astype(np.int16)
 SILENCE = np.zeros(960, np.int16)
@@ -25,8 +26,9 @@ class Peer:
 
     room_id = user_id = stream_id = "x"
 
-    def __init__(self, viewers: int = 1) -> None:
+    def __init__(self, viewers: int = 1, media: MediaFormat = MediaFormat()) -> None:  # noqa: B008 - it is frozen
         self.viewers = viewers
+        self.format = media
         self.audio: list[EncodedAudio] = []
         self.video: list[EncodedVideo] = []
         self.frames: list[tuple[bytes, int]] = []
@@ -88,6 +90,23 @@ async def test_voice_is_opus_with_its_time_and_silence_costs_nothing() -> None:
     assert not peer.frames
 
 
+async def test_voice_is_aac_where_the_transport_wants_it() -> None:
+    """What goes in at a time comes out of a player's decoder at that time, silence included."""
+    peer = Peer(media=MediaFormat(audio=AudioCodec.AAC))
+    p = publisher(peer, VideoKind.NONE)
+    for i in range(100):
+        p.voice(VOICE if 25 <= i < 50 else SILENCE, i * 960)
+    assert [packet.pts for packet in peer.audio] == [i * 1024 - 1024 for i in range(len(peer.audio))]
+    assert peer.audio[-1].pts > 98 * 960 - 2048
+    decoder = av.CodecContext.create("aac", "r")
+    decoder.extradata = b"\x11\x88"
+    sound = [decoder.decode(av.Packet(packet.data)) for packet in peer.audio]
+    level = np.abs(np.concatenate([frame.to_ndarray()[0] for frames in sound for frame in frames]))[1024:]
+    loud = np.flatnonzero(level > 0.05)
+    assert loud[0] == pytest.approx(25 * 960, abs=600)
+    assert loud[-1] == pytest.approx(50 * 960, abs=600)
+
+
 async def test_motion_travels_twice_with_the_same_bytes() -> None:
     peer = Peer()
     p = publisher(peer, VideoKind.MOTION)
@@ -135,6 +154,18 @@ async def test_pictures_carry_the_voice_s_clock_and_key_frames_come_when_asked()
     assert p.stats is not None
     assert p.stats.sent == 9
     await p.aclose()
+    await p.aclose()
+
+
+async def test_key_frames_come_as_often_as_the_transport_wants_also_when_pictures_are_skipped() -> None:
+    peer, painter = Peer(media=MediaFormat(keyframe_s=2.0)), Painter()
+    p = publisher(peer, VideoKind.PICTURE, painter)
+    await p.start()
+    for i in range(0, 156, 3):
+        p.motion(motion(jaw=0.5), i * 1920, True)
+        await peer.pictures(i // 3 + 1)
+    keys = [unit.pts / 90_000 for unit in peer.video if unit.keyframe]
+    assert keys == [0.0, 1.92, 3.84, 5.76]
     await p.aclose()
 
 

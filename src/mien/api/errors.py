@@ -42,6 +42,7 @@ _CODES: dict[type[Exception], ReturnCode] = {
     port.OutdatedSequenceError: _C.SEQUENCE_OUTDATED,
     port.UnknownDigitalHumanError: _C.DIGITAL_HUMAN_ID,
     port.UserNotPublishingError: _C.USER_NOT_PUBLISHING,
+    port.LiveInstanceError: _C.LIVE_INSTANCE,
 }
 _DIGITAL_HUMAN_CODES: dict[type[Exception], ReturnCode] = {
     port.InstanceLimitError: _C.DIGITAL_HUMAN_LIMIT,

@@ -16,7 +16,6 @@ from mien.api.schemas.instances import (
     CreateLiveDigitalHumanAgentInstance,
     Face,
     History,
-    RtcLive,
 )
 from mien.api.trial import is_trial_llm, is_trial_tts
 from mien.conversation.spec import (
@@ -40,6 +39,8 @@ SENSITIVITY = {0: (0.2, 0), 1: (0.4, 100), 2: (0.1, 0)}
 """VAD level → (EnergyThreshold, MinSpeechDur in ms)."""
 CUSTOM_LEVEL = 3
 WALKIE_TALKIE = 2
+LIVE_MARKS = ("[[", "]]")
+"""Around metadata in the texts of a live digital human, which has no LLMMetaInfo to name others."""
 
 N = TypeVar("N", int, float)
 
@@ -146,10 +147,19 @@ def live_spec(
     instance_id: str,
     agent: AgentRecord,
     body: CreateLiveDigitalHumanAgentInstance,
-    rtc: RtcLive,
     resolved_human: str,
 ) -> InstanceSpec:
-    """A live digital human: it has a voice and a face, but no model and no recogniser. Raises ApiError."""
+    """A live digital human: it has a voice and a face, but no model and no recogniser. Raises ApiError.
+
+    With a CDN it is in no room, and always drawn: a CDN plays pictures whatever ConfigId says.
+    """
+    kind = video_kind(body.DigitalHuman)
+    if body.CDN is not None:
+        place, kind = RtcSpec("", "", ""), VideoKind.PICTURE
+    elif (rtc := body.RTC) is not None:
+        place = RtcSpec(rtc.RoomId, rtc.AgentUserId, rtc.AgentStreamId, stream_extra_info=rtc.StreamExtraInfo)
+    else:
+        raise ApiError(ReturnCode.INVALID_PARAMETER, "RTC is required: expected an object, or CDN in its place")
     advanced = body.AdvancedConfig or AdvancedLive()
     if advanced.DisableTTS:
         raise invalid("AdvancedConfig.DisableTTS", "false, because a live digital human does nothing but speak")
@@ -159,16 +169,21 @@ def live_spec(
         instance_id=instance_id,
         agent_id=agent.agent_id,
         agent_name=agent.name,
-        rtc=RtcSpec(rtc.RoomId, rtc.AgentUserId, rtc.AgentStreamId, stream_extra_info=rtc.StreamExtraInfo),
+        rtc=place,
         tts=tts_spec(body.TTS or (Tts.parse(agent.tts) if agent.tts else None)),
         callbacks=CallbackSpec(
             interrupted=bool(wanted.Interrupted),
             agent_instance_status=bool(wanted.AgentInstanceStatus),
             host_tag=wanted.HostTag,
         ),
-        advanced=AdvancedSpec(max_idle_s=advanced.MaxIdleTime, tts_param_paths=dict(advanced.TTSParamPaths)),
-        digital_human=DigitalHumanSpec(resolved_human, video_kind(body.DigitalHuman)),
+        advanced=AdvancedSpec(
+            max_idle_s=advanced.MaxIdleTime,
+            meta_info=MetaInfoSpec(*LIVE_MARKS),
+            tts_param_paths=dict(advanced.TTSParamPaths),
+        ),
+        digital_human=DigitalHumanSpec(resolved_human, kind),
         live=True,
+        cdn_url=body.CDN.Url if body.CDN is not None else "",
     )
 
 

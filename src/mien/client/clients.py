@@ -50,6 +50,7 @@ class _Actions:
     create_agent_instance = _Method(ops.create_agent_instance)
     create_digital_human_agent_instance = _Method(ops.create_digital_human_agent_instance)
     create_live_digital_human_agent_instance = _Method(ops.create_live_digital_human_agent_instance)
+    push_live_digital_human_agent_instance = _Method(ops.push_live_digital_human_agent_instance)
     update_agent_instance = _Method(ops.update_agent_instance)
     delete_agent_instance = _Method(ops.delete_agent_instance)
     say = _Method(ops.say)

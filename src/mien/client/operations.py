@@ -205,7 +205,7 @@ def create_live_digital_human_agent_instance(
     advanced_config: JsonObject | None = None,
 ) -> Operation[DigitalHumanInstance]:
     """CreateLiveDigitalHumanAgentInstance: a face in a room that speaks what `say` sends."""
-    body = _given(
+    return _live(
         AgentId=agent_id,
         DigitalHuman={"DigitalHumanId": digital_human_id, "ConfigId": config_id},
         RTC={"RoomId": room_id, "AgentStreamId": agent_stream_id, "AgentUserId": agent_user_id},
@@ -213,6 +213,30 @@ def create_live_digital_human_agent_instance(
         CallbackConfig=callback_config,
         AdvancedConfig=advanced_config,
     )
+
+
+def push_live_digital_human_agent_instance(
+    agent_id: str,
+    cdn_url: str,
+    digital_human_id: str,
+    *,
+    tts: JsonObject | None = None,
+    callback_config: JsonObject | None = None,
+    advanced_config: JsonObject | None = None,
+) -> Operation[DigitalHumanInstance]:
+    """CreateLiveDigitalHumanAgentInstance with CDN: a face pushed to an RTMP server, that speaks what `say` sends."""
+    return _live(
+        AgentId=agent_id,
+        DigitalHuman={"DigitalHumanId": digital_human_id, "ConfigId": "web"},
+        CDN={"Url": cdn_url},
+        TTS=tts,
+        CallbackConfig=callback_config,
+        AdvancedConfig=advanced_config,
+    )
+
+
+def _live(**members: Any) -> Operation[DigitalHumanInstance]:
+    body = _given(**members)
     return Operation(
         "CreateLiveDigitalHumanAgentInstance",
         body,

@@ -84,7 +84,7 @@ class Capacity:
         if running and used + wanted > self.budget:
             raise NoCapacityError(
                 f"the running faces use {used:.2f} of {self.budget:.2f} cores and this one would take {wanted:.2f}: "
-                "end an instance, use ConfigId mobile, lower MIEN_VIDEO_HEIGHT, or raise MIEN_MAX_LOAD"
+                "end an instance, use ConfigId mobile, lower MIEN_VIDEO_SIZE, or raise MIEN_MAX_LOAD"
             )
         if running and len(self._delays) >= 10 and self.loop_delay_s > MAX_LOOP_DELAY_S:
             raise NoCapacityError(

@@ -31,6 +31,7 @@ CODES: dict[type[ConversationError], ReturnCode] = {
     port.OutdatedSequenceError: ReturnCode.SEQUENCE_OUTDATED,
     port.UserNotPublishingError: ReturnCode.USER_NOT_PUBLISHING,
     port.TtsDisabledError: ReturnCode.TTS_CALL_FAILED,
+    port.LiveInstanceError: ReturnCode.LIVE_INSTANCE,
 }
 
 log = structlog.get_logger(__name__)

@@ -17,6 +17,7 @@ class ExceptionCode(IntEnum):
     USER_ABSENT = 1202
     KICKED = 1203
     DISCONNECTED = 1205
+    NOT_PUBLISHED = 1206
     MESSAGE = 1208
     ASR = 2101
     LLM = 2201

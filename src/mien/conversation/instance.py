@@ -1,4 +1,4 @@
-"""One live agent instance: joins its room, converses, and leaves when it is told to or nobody is there."""
+"""One running agent instance: joins its room, converses, and leaves when it is told to or nobody is there."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from mien.conversation.parts import Engines, Media
 from mien.conversation.port import (
     CallbackSink,
     ConversationError,
+    LiveInstanceError,
     NotWalkieTalkieError,
     OutdatedSequenceError,
     ShuttingDownError,
@@ -27,11 +28,24 @@ from mien.conversation.port import (
 )
 from mien.conversation.rounds import Origin, Round
 from mien.conversation.spec import EchoGuardMode, InstanceSpec, Message, Priority, SamePriority, Status
-from mien.rtc.port import AgentPeer, DuplicateStreamError, PeerEvents, RoomMessage, RoomService, RtcError
+from mien.rtc.port import (
+    AgentPeer,
+    DuplicateStreamError,
+    PeerEvents,
+    PeerFailure,
+    RoomMessage,
+    RoomService,
+    RtcError,
+)
 from mien.speech.spec import AsrSpec, LlmSpec, TtsSpec
 
 DELETED = 0
 """`Code` of AgentInstanceDeleted when the business backend asked for it."""
+
+FAILURES = {
+    PeerFailure.DISCONNECTED: ExceptionCode.DISCONNECTED,
+    PeerFailure.REFUSED: ExceptionCode.NOT_PUBLISHED,
+}
 
 log = structlog.get_logger(__name__)
 
@@ -60,8 +74,12 @@ class LiveInstance:
         self._dialogue: Dialogue | None = None
         self._control = Controller(self, self._report)
         self._absent: asyncio.TimerHandle | None = None
+        self._idle: asyncio.Task[None] | None = None
+        self._driven = asyncio.Event()
         self._ending: asyncio.Task[None] | None = None
+        self._ended_early: tuple[ExceptionCode, str] | None = None
         self._shutting_down = False
+        self._opened = False
         self._closed = False
         self._sequence: int | None = None
 
@@ -77,6 +95,8 @@ class LiveInstance:
             user_joined=self._on_user_joined,
             user_left=self._on_user_left,
             kicked=self._on_kicked,
+            interrupted=self._on_interrupted,
+            lost=self._on_lost,
         )
         try:
             self._peer = peer = await rooms.join(
@@ -102,9 +122,15 @@ class LiveInstance:
             raise ConversationError(str(error)) from error
         await self._media.start(peer)
         await self._dialogue.start()
-        self._watch_user()
+        if spec.live:
+            self._idle = asyncio.create_task(self._watch_idle(), name="conversation.idle")
+        else:
+            self._watch_user()
         self._report.created()
         self._dialogue.tell_notices()
+        self._opened = True
+        if self._ended_early is not None:
+            self._end(*self._ended_early)
 
     async def close(self, code: int | None = DELETED, message: str = "") -> None:
         """Leaves the room and frees everything. `code` None: it never was created, so nothing is reported."""
@@ -112,6 +138,8 @@ class LiveInstance:
             return
         self._closed = True
         self._stop_absence()
+        if self._idle is not None:
+            self._idle.cancel()
         await self._control.aclose()
         if code:
             self._report.exception(code, message)
@@ -178,8 +206,7 @@ class LiveInstance:
         same_priority: SamePriority = SamePriority.CLEAR_AND_INTERRUPT,
     ) -> int:
         self._check()
-        if self._spec.live:
-            raise ConversationError("a live digital human has no language model; send text with SendAgentInstanceTTS")
+        self._check_converses()
         round_ = self._live.new_round(Origin.ASK)
         round_.text, round_.system_prompt, round_.priority = text, system_prompt, priority
         round_.add_question, round_.add_answer = add_question, add_answer
@@ -198,12 +225,10 @@ class LiveInstance:
         user_stream_id: str | None = None,
     ) -> None:
         self._check()
+        self._check_converses()
         dialogue = self._live
         try:
-            if self._spec.live:
-                dialogue.use(llm=None, tts=tts, asr=None)
-            else:
-                dialogue.use(llm=llm, tts=tts, asr=asr)
+            dialogue.use(llm=llm, tts=tts, asr=asr)
         except RuntimeError as error:
             raise ConversationError(str(error)) from error
         if user_stream_id:
@@ -228,14 +253,17 @@ class LiveInstance:
         return self._live.release()
 
     def messages(self) -> Sequence[Message]:
+        self._check_converses()
         return self._live.agent.memory()
 
     def add_messages(self, messages: Sequence[Message]) -> None:
         self._check()
+        self._check_converses()
         self._live.agent.remember(from_messages(messages))
 
     def reset_messages(self) -> None:
         self._check()
+        self._check_converses()
         self._live.agent.forget()
 
     # Helpers
@@ -247,16 +275,23 @@ class LiveInstance:
         return self._dialogue
 
     def _propose(self, round_: Round, same_priority: SamePriority) -> int:
-        if self._spec.live:
-            self._watch_user()
-        return self._live.propose(round_, same_priority)
+        number = self._live.propose(round_, same_priority)
+        self._driven.set()
+        return number
 
     def _check(self) -> None:
         if self._shutting_down or self._closed:
             raise ShuttingDownError("the instance is being shut down and takes no more requests")
 
+    def _check_converses(self) -> None:
+        if self._spec.live:
+            raise LiveInstanceError(
+                "a live digital human only speaks what it is sent: drive it with SendAgentInstanceTTS"
+            )
+
     def _check_walkie_talkie(self) -> None:
         self._check()
+        self._check_converses()
         if not self._spec.advanced.walkie_talkie:
             raise NotWalkieTalkieError("the instance listens all the time; set AdvancedConfig.CommunicationMode to 2")
 
@@ -277,19 +312,34 @@ class LiveInstance:
     def _on_kicked(self, reason: str) -> None:
         self._end(ExceptionCode.KICKED, f"the agent was removed from the room: {reason}")
 
+    def _on_interrupted(self, failure: PeerFailure, reason: str) -> None:
+        if not self._closed:
+            self._report.exception(FAILURES[failure], reason)
+
+    def _on_lost(self, failure: PeerFailure, reason: str) -> None:
+        self._end(FAILURES[failure], reason)
+
     def _watch_user(self) -> None:
-        """Waits for the user, or for the next text of a live instance, at most MaxIdleTime."""
+        """Waits for the user, at most MaxIdleTime."""
         self._stop_absence()
-        present = self._peer is not None and self._spec.user_id in self._peer.users()
-        if self._closed or (present and not self._spec.live):
+        if self._closed or (self._peer is not None and self._spec.user_id in self._peer.users()):
             return
         idle = self._spec.advanced.max_idle_s
-        what = (
-            "nothing was sent to speak" if self._spec.live else f"the user {self._spec.user_id!r} was not in the room"
-        )
-        self._absent = asyncio.get_running_loop().call_later(
-            idle, self._end, ExceptionCode.USER_ABSENT, f"{what} for {idle} s"
-        )
+        words = f"the user {self._spec.user_id!r} was not in the room for {idle} s"
+        self._absent = asyncio.get_running_loop().call_later(idle, self._end, ExceptionCode.USER_ABSENT, words)
+
+    async def _watch_idle(self) -> None:
+        """A live instance waits for its next text at most MaxIdleTime, and never ends while it speaks."""
+        idle = self._spec.advanced.max_idle_s
+        while True:
+            await self._live.quiet()
+            self._driven.clear()
+            try:
+                async with asyncio.timeout(idle):
+                    await self._driven.wait()
+            except TimeoutError:
+                self._end(ExceptionCode.USER_ABSENT, f"nothing was sent to speak for {idle} s")
+                return
 
     def _stop_absence(self) -> None:
         if self._absent is not None:
@@ -297,7 +347,10 @@ class LiveInstance:
             self._absent = None
 
     def _end(self, code: ExceptionCode, message: str) -> None:
-        if self._ending is None and not self._closed:
+        if not self._opened:
+            # Its parts are still being put together; then it is ended like any other.
+            self._ended_early = self._ended_early or (code, message)
+        elif self._ending is None and not self._closed:
             self._ending = asyncio.create_task(self._end_by_itself(code, message), name="conversation.end")
 
     async def _end_by_itself(self, code: ExceptionCode, message: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from typing import Any
 
 import structlog
@@ -11,16 +12,26 @@ from mien.conversation.capacity import Capacity
 from mien.conversation.instance import DELETED, LiveInstance
 from mien.conversation.measured import Observer
 from mien.conversation.parts import Engines, Faces
-from mien.conversation.port import CallbackSink, InstanceLimitError, InstanceNotFoundError, TtsDisabledError
+from mien.conversation.port import (
+    CallbackSink,
+    ConversationError,
+    InstanceLimitError,
+    InstanceNotFoundError,
+    TtsDisabledError,
+)
 from mien.conversation.spec import InstanceSpec
-from mien.rtc.port import RoomService, VideoKind
+from mien.rtc.port import RoomService, RtcError, VideoKind
 from mien.settings import Settings
 
 log = structlog.get_logger(__name__)
 
 
 class Manager:
-    """`mien.conversation.port.InstanceManager`. `close` it before the room service."""
+    """`mien.conversation.port.InstanceManager`. `close` it before the room service.
+
+    `cdn` stands in for the rooms of an instance that is pushed to an RTMP address; it raises RtcError for one it cannot
+    use. Without it there are only rooms.
+    """
 
     def __init__(
         self,
@@ -30,11 +41,13 @@ class Manager:
         faces: Faces,
         callbacks: CallbackSink,
         *,
+        cdn: Callable[[str], RoomService] | None = None,
         capacity: Capacity | None = None,
         observer: Observer | None = None,
     ) -> None:
         self._settings = settings
         self._rooms = rooms
+        self._cdn = cdn
         self._engines = engines
         self._faces = faces
         self._callbacks = callbacks
@@ -48,10 +61,12 @@ class Manager:
     async def create(self, spec: InstanceSpec) -> LiveInstance:
         """Joins the room and starts publishing; `AgentInstanceCreated` follows.
 
-        Raises InstanceLimitError, NoCapacityError, UnknownDigitalHumanError, StreamTakenError, TtsDisabledError.
+        Raises InstanceLimitError, NoCapacityError, UnknownDigitalHumanError, StreamTakenError, TtsDisabledError, and
+        ConversationError when the room or the CDN cannot be reached.
         """
         if spec.digital_human is not None and spec.advanced.disable_tts:
             raise TtsDisabledError("a digital human speaks: leave DisableTTS out, or create a voice agent")
+        rooms = self._rooms_of(spec)
         self._check_limit(spec)
         self._capacity.start()
         self._capacity.admit(_video(spec), [_video(running) for running in self._specs.values()])
@@ -70,13 +85,19 @@ class Manager:
                 echo_guard=self._settings.echo_guard,
             )
             self._instances[spec.instance_id] = instance
-            await instance.open(self._rooms)
+            await instance.open(rooms)
         except BaseException:
             self._forget(spec.instance_id)
             if instance is not None:
                 await asyncio.shield(instance.close(None))
             raise
-        log.info("instance created", instance=spec.instance_id, room=spec.rtc.room_id, video=str(media.video))
+        log.info(
+            "instance created",
+            instance=spec.instance_id,
+            room=spec.rtc.room_id,
+            cdn=bool(spec.cdn_url),
+            video=str(media.video),
+        )
         return instance
 
     def count(self, kind: VideoKind) -> int:
@@ -123,6 +144,16 @@ class Manager:
             if isinstance(result, BaseException):
                 log.error("an instance did not end cleanly", error=str(result))
         await self._capacity.aclose()
+
+    def _rooms_of(self, spec: InstanceSpec) -> RoomService:
+        if not spec.cdn_url:
+            return self._rooms
+        if self._cdn is None:
+            raise ConversationError("this server pushes to no CDN: give RTC, a room to join")
+        try:
+            return self._cdn(spec.cdn_url)
+        except RtcError as error:
+            raise ConversationError(str(error)) from error
 
     def _check_limit(self, spec: InstanceSpec) -> None:
         face = spec.digital_human is not None

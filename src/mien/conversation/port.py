@@ -58,6 +58,10 @@ class TtsDisabledError(ConversationError):
     """AdvancedConfig.DisableTTS is set: the instance cannot speak."""
 
 
+class LiveInstanceError(ConversationError):
+    """A live digital human only speaks what it is sent; it has no model, no ears and no memory."""
+
+
 class UnknownDigitalHumanError(ConversationError):
     """No digital human has this id."""
 
@@ -146,7 +150,8 @@ class InstanceManager(Protocol):
     async def create(self, spec: InstanceSpec) -> Instance:
         """Joins the room and starts publishing; `AgentInstanceCreated` follows.
 
-        Raises InstanceLimitError, NoCapacityError, UnknownDigitalHumanError, StreamTakenError, TtsDisabledError.
+        Raises InstanceLimitError, NoCapacityError, UnknownDigitalHumanError, StreamTakenError, TtsDisabledError, and
+        ConversationError when the room or the CDN cannot be reached.
         """
 
     def get(self, app_id: int, instance_id: str) -> Instance:

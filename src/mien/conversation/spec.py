@@ -146,6 +146,8 @@ class InstanceSpec:
     advanced: AdvancedSpec = AdvancedSpec()
     digital_human: DigitalHumanSpec | None = None
     live: bool = False
+    cdn_url: str = field(default="", repr=False)
+    """RTMP address it is pushed to; then the ids in `rtc` are empty. Holds a stream key, which is a password."""
 
 
 __all__ = [

@@ -1,4 +1,4 @@
-"""The face in a room: encodes what the stage plays, once however many people watch, and hands it to the peer.
+"""The face as others see it: encodes what the stage plays, once however many people watch, and hands it to the peer.
 
 Voice is encoded and sent where it arrives, on the loop: 0.2 ms every 20 ms, never late and never dropped. What the
 video track carries depends on the stream: the motion frames themselves, inside a tiny H.264 picture and on the data
@@ -26,14 +26,8 @@ from numpy.typing import NDArray
 from mien.face import wire
 from mien.face.motion.frame import FPS, MotionVector, rest
 from mien.face.stage import MEDIA_RATE
-from mien.rtc.codec import H264Encoder, OpusEncoder, carrier_unit, sei_nal, silence_packet
-from mien.rtc.port import VIDEO_CLOCK, AgentPeer, EncodedAudio, EncodedVideo, VideoKind
-
-VOICE_BITRATE: Final = 32_000
-"""bit/s of the voice: transparent for mono speech in Opus."""
-
-SILENT_BLOCKS: Final = 10
-"""After 200 ms of silence a ready-made packet is sent instead of encoding: an idle call costs next to nothing."""
+from mien.rtc.codec import VOICE_BITRATE, H264Encoder, carrier_unit, sei_nal, voice_encoder
+from mien.rtc.port import VIDEO_CLOCK, AgentPeer, EncodedVideo, VideoKind
 
 KEYFRAME_PAUSE: Final = 0.4
 """Seconds between key frames on request. Several viewers losing packets together ask together; one answers all."""
@@ -98,11 +92,11 @@ class MotionResampler:
 
 
 class FacePublisher:
-    """A `StageSink` that publishes into a room. `start` it before the stage and `aclose` it after.
+    """A `StageSink` that publishes through a peer, in the format its transport wants.
 
-    `renderer` draws the pictures of a `web` stream and must be given for one. `executor` runs drawing and encoding;
-    without one the publisher has two threads of its own. Connect `keyframe_wanted` and `bitrate_estimated` to the
-    peer's events.
+    `start` it before the stage and `aclose` it after. `renderer` draws the pictures of a `web` stream and must be given
+    for one. `executor` runs drawing and encoding; without one the publisher has two threads of its own. Connect
+    `keyframe_wanted` and `bitrate_estimated` to the peer's events.
     """
 
     def __init__(
@@ -119,8 +113,7 @@ class FacePublisher:
             raise ValueError("a `web` stream needs a renderer to draw its pictures")
         self._peer = peer
         self._video = video
-        self._opus = OpusEncoder(VOICE_BITRATE)
-        self._silent_blocks = 0
+        self._voice = voice_encoder(peer.format.audio)
         self._seq = 0
         self._pictures: _Pictures | None = None
         if video is VideoKind.PICTURE and renderer is not None:
@@ -155,11 +148,10 @@ class FacePublisher:
 
     def voice(self, pcm: NDArray[np.int16], pts: int) -> None:
         """Encodes and sends 20 ms of voice."""
-        self._silent_blocks = 0 if pcm.any() else self._silent_blocks + 1
         if not self._peer.viewers:
             return
-        data = silence_packet() if self._silent_blocks > SILENT_BLOCKS else self._opus.encode(pcm)
-        self._peer.send_audio(EncodedAudio(data, pts))
+        for packet in self._voice.encode(pcm, pts):
+            self._peer.send_audio(packet)
 
     def motion(self, frame: MotionVector, pts: int, speaking: bool) -> None:
         """Sends a motion frame, or has its picture drawn."""
@@ -185,7 +177,9 @@ class _Pictures:
         self._peer = peer
         self._renderer = renderer
         self._max_bitrate = max_bitrate
-        self._encoder = H264Encoder(renderer.width, renderer.height, fps, max_bitrate, matrix="bt601")
+        self._encoder = H264Encoder(
+            renderer.width, renderer.height, fps, max_bitrate, gop_seconds=peer.format.keyframe_s, matrix="bt601"
+        )
         self._resample = MotionResampler(fps)
         self._executor = executor or ThreadPoolExecutor(2, thread_name_prefix="face")
         self._own_executor = self._executor if executor is None else None
@@ -193,6 +187,8 @@ class _Pictures:
         self._drawn: asyncio.Queue[tuple[NDArray[np.uint8], int, float]] = asyncio.Queue(1)
         self._keyframe = True
         self._keyframe_at = -KEYFRAME_PAUSE
+        self._keyframe_pts = self._last_pts = 0
+        self._gop = round(peer.format.keyframe_s * MEDIA_RATE)
         self._tasks: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
@@ -220,7 +216,8 @@ class _Pictures:
         self._keyframe = True
 
     def set_bitrate(self, bits_per_second: int) -> None:
-        self._encoder.bitrate = min(max(int(bits_per_second * 0.92) - VOICE_BITRATE, 0), self._max_bitrate)
+        voice = VOICE_BITRATE[self._peer.format.audio]
+        self._encoder.bitrate = min(max(int(bits_per_second * 0.92) - voice, 0), self._max_bitrate)
 
     def draw(self, frame: MotionVector, pts: int) -> None:
         """Puts the frame in line; one that still waits there is too late and makes room."""
@@ -246,9 +243,13 @@ class _Pictures:
             picture, pts, due = await self._drawn.get()
             began = loop.time()
             keyframe = self._keyframe and began - self._keyframe_at >= KEYFRAME_PAUSE
+            # The encoder counts pictures, but some are skipped when drawing is slow: would the next one be too late?
+            keyframe = keyframe or 2 * pts - self._last_pts - self._keyframe_pts > self._gop
+            self._last_pts = pts
             if keyframe:
                 self._keyframe, self._keyframe_at = False, began
             unit, is_key = await loop.run_in_executor(self._executor, self._encoder.encode, picture, keyframe)
+            self._keyframe_pts = pts if is_key else self._keyframe_pts
             self._peer.send_video(EncodedVideo(unit, _video_pts(pts), keyframe=is_key))
             self.stats.sent += 1
             self.stats.encode_ms = _mean(self.stats.encode_ms, (loop.time() - began) * 1000)

@@ -1,7 +1,8 @@
 """What conversation and face need from real-time transport, whichever transport runs.
 
-Two implementations: `rtc.embedded` (aiortc inside the process) and, later, `rtc.livekit`. Nothing above this package
-knows which. Everything runs on one asyncio loop; senders never block and never wait for a slow viewer.
+Implementations: `rtc.embedded` (aiortc inside the process), `rtc.cdn` (a stream pushed to an RTMP server) and, later,
+`rtc.livekit`. Nothing above this package knows which. Everything runs on one asyncio loop; senders never block and
+never wait for a slow viewer.
 """
 
 from __future__ import annotations
@@ -30,9 +31,27 @@ class VideoKind(StrEnum):
     PICTURE = "web"
 
 
+class AudioCodec(StrEnum):
+    """How the voice travels."""
+
+    OPUS = "opus"
+    """RFC 6716, 20 ms a packet."""
+    AAC = "aac"
+    """AAC-LC (ISO/IEC 14496-3), 1024 samples a packet, without ADTS headers."""
+
+
+@dataclass(frozen=True, slots=True)
+class MediaFormat:
+    """What a transport wants of the encoders."""
+
+    audio: AudioCodec = AudioCodec.OPUS
+    keyframe_s: float = 4.0
+    """Longest time between key frames that nobody asked for."""
+
+
 @dataclass(frozen=True, slots=True)
 class EncodedAudio:
-    """One Opus packet; `pts` in 1/48000 s."""
+    """One packet of the transport's `MediaFormat.audio`, mono; `pts` in 1/48000 s."""
 
     data: bytes
     pts: int
@@ -77,6 +96,15 @@ class DuplicateStreamError(RtcError):
     """The stream id is already published by somebody else in this app."""
 
 
+class PeerFailure(StrEnum):
+    """Why a stream is not published."""
+
+    DISCONNECTED = "disconnected"
+    """The other side cannot be reached, or the connection to it broke."""
+    REFUSED = "refused"
+    """The other side answers and does not take the stream."""
+
+
 @dataclass(slots=True)
 class PeerEvents:
     """Called on the loop when something happens to the agent's peer. All optional; they must not block."""
@@ -93,6 +121,10 @@ class PeerEvents:
     stream_removed: Callable[[StreamInfo], None] | None = None
     kicked: Callable[[str], None] | None = None
     """Another peer logged in with the same user id; the text says so. The peer is gone."""
+    interrupted: Callable[[PeerFailure, str], None] | None = None
+    """The stream does not arrive for now; the text says why. The peer is trying again by itself."""
+    lost: Callable[[PeerFailure, str], None] | None = None
+    """The peer has given up publishing; the text says why. The peer is gone."""
 
 
 class AgentPeer(Protocol):
@@ -106,10 +138,14 @@ class AgentPeer(Protocol):
     def stream_id(self) -> str: ...
     @property
     def viewers(self) -> int:
-        """How many clients play the stream now."""
+        """How many clients play the stream now; while there are none, nothing needs to be encoded."""
+
+    @property
+    def format(self) -> MediaFormat:
+        """What the packets it is given must be."""
 
     def send_audio(self, packet: EncodedAudio) -> None:
-        """Sends an Opus packet to every viewer."""
+        """Sends a packet of voice to every viewer."""
 
     def send_video(self, unit: EncodedVideo) -> None:
         """Sends an access unit to every viewer; one that still waits for its first key frame gets none before it."""

@@ -61,17 +61,11 @@ async def create_digital_human_agent_instance(call: Call, body: CreateDigitalHum
     digital_human=True,
 )
 async def create_live_digital_human_agent_instance(call: Call, body: CreateLiveDigitalHumanAgentInstance) -> JsonObject:
-    """Starts a face in a room that speaks what SendAgentInstanceTTS sends and listens to nobody."""
-    if body.CDN is not None:
-        raise ApiError(
-            ReturnCode.CREATE_DIGITAL_HUMAN_FAILED, "CDN is not available on this server: expected RTC, a room to join"
-        )
-    if body.RTC is None:
-        raise ApiError(ReturnCode.INVALID_PARAMETER, "RTC is required: expected an object")
+    """Starts a face, in a room or pushed to a CDN, that speaks what SendAgentInstanceTTS sends and hears nobody."""
     video_kind(body.DigitalHuman)
     human = find_digital_human(call.deps.digital_humans, body.DigitalHuman.DigitalHumanId)
     agent = await call.deps.store.agents.get(call.app.app_id, body.AgentId)
-    spec = live_spec(call.app.app_id, call.deps.ids.next(), agent, body, body.RTC, human.id)
+    spec = live_spec(call.app.app_id, call.deps.ids.next(), agent, body, human.id)
     answer = _answer(call, spec, body.DigitalHuman.DigitalHumanId)
     await call.deps.instances.create(spec)
     return answer
@@ -109,13 +103,16 @@ def find(call: Call, instance_id: str) -> Instance:
 
 
 def digital_human_config(spec: InstanceSpec, digital_human_id: str, package_url: str) -> str:
-    """What a drawing SDK needs to know, as Base64 of compact JSON. `digital_human_id` is the id the caller used."""
+    """What a drawing SDK needs to know, as Base64 of compact JSON. `digital_human_id` is the id the caller used.
+
+    An instance on a CDN has no stream in a room, and its push address is not for clients: it holds the stream key.
+    """
     assert spec.digital_human is not None
     stream = {"RoomId": spec.rtc.room_id, "StreamId": spec.rtc.agent_stream_id, "EncodeCode": "H264"}
     if package_url:
         stream["PackageUrl"] = package_url
     stream["ConfigId"] = spec.digital_human.config_id.value
-    config = {"DigitalHumanId": digital_human_id, "Streams": [stream]}
+    config = {"DigitalHumanId": digital_human_id, "Streams": [] if spec.cdn_url else [stream]}
     return base64.b64encode(json.dumps(config, separators=(",", ":")).encode()).decode()
 
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from mien.api.schemas.base import (
     AgentIdText,
@@ -44,9 +44,11 @@ class RtcLive(Wire):
 
 
 class Cdn(Wire):
-    """Where a live digital human is pushed to instead of a room."""
+    """Where a live digital human is pushed to instead of a room, as H.264 and AAC."""
 
-    Url: Annotated[str, Field(min_length=1, max_length=2048)]
+    Url: Annotated[str, Field(min_length=1, max_length=2048)] = Field(
+        description="rtmp://host/application/stream-key, or rtmps:// for a server with TLS"
+    )
 
 
 class RtcUpdate(Wire):
@@ -168,10 +170,18 @@ class CreateLiveDigitalHumanAgentInstance(Wire):
     AgentId: AgentIdText
     DigitalHuman: Face
     RTC: RtcLive | None = Field(default=None, description="Required unless CDN is given")
-    CDN: Cdn | None = Field(default=None, description="Not available on this server yet")
+    CDN: Cdn | None = Field(default=None, description="Wins when RTC is given too; ConfigId then counts as web")
     TTS: Tts | None = None
     CallbackConfig: CallbacksLive | None = None
     AdvancedConfig: AdvancedLive | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _cdn_wins(cls, data: Any) -> Any:
+        """With a CDN the room does not matter, whatever is in it."""
+        if not isinstance(data, dict) or not any(name.lower() == "cdn" and data[name] is not None for name in data):
+            return data
+        return {name: value for name, value in data.items() if name.lower() not in ("rtc", "rtcinfo")}
 
 
 class UpdateAgentInstance(Wire):

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, ParamSpec
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from mien.rtc.embedded.listening import Ear
-from mien.rtc.port import EncodedAudio, EncodedVideo, PeerEvents, RoomMessage, StreamInfo
+from mien.rtc.handlers import tell
+from mien.rtc.port import EncodedAudio, EncodedVideo, MediaFormat, PeerEvents, RoomMessage, StreamInfo
 
 if TYPE_CHECKING:
     from mien.rtc.embedded.service import EmbeddedRooms
 
-logger = logging.getLogger(__name__)
-
-P = ParamSpec("P")
+FORMAT = MediaFormat()
 
 
 class EmbeddedPeer:
@@ -50,6 +48,10 @@ class EmbeddedPeer:
     def viewers(self) -> int:
         return len(self._publication.hub)
 
+    @property
+    def format(self) -> MediaFormat:
+        return FORMAT
+
     def send_audio(self, packet: EncodedAudio) -> None:
         self._publication.hub.send_audio(packet)
 
@@ -83,41 +85,31 @@ class EmbeddedPeer:
     # Ears
 
     def user_joined(self, user_id: str, user_name: str) -> None:
-        _tell(self._events.user_joined, user_id)
+        tell(self._events.user_joined, user_id)
 
     def user_left(self, user_id: str, user_name: str) -> None:
-        _tell(self._events.user_left, user_id)
+        tell(self._events.user_left, user_id)
 
     def stream_added(self, stream: StreamInfo) -> None:
-        _tell(self._events.stream_added, stream)
+        tell(self._events.stream_added, stream)
 
     def stream_removed(self, stream: StreamInfo) -> None:
-        _tell(self._events.stream_removed, stream)
+        tell(self._events.stream_removed, stream)
 
     def message(self, message: RoomMessage) -> None:
-        _tell(self._events.message, message)
+        tell(self._events.message, message)
 
     def kicked(self, reason: str) -> None:
         self._silence()
-        _tell(self._events.kicked, reason)
+        tell(self._events.kicked, reason)
 
     def _ask_keyframe(self) -> None:
-        _tell(self._events.keyframe_wanted)
+        tell(self._events.keyframe_wanted)
 
     def _tell_bitrate(self, bitrate: int) -> None:
-        _tell(self._events.bitrate, bitrate)
+        tell(self._events.bitrate, bitrate)
 
     def _silence(self) -> None:
         for ear in self._ears:
             ear.close()
         self._ears.clear()
-
-
-def _tell(listener: Callable[P, None] | None, *args: P.args, **kwargs: P.kwargs) -> None:
-    """A listener's mistake must not stop the room."""
-    if listener is None:
-        return
-    try:
-        listener(*args, **kwargs)
-    except Exception:
-        logger.exception("an agent's event handler failed")

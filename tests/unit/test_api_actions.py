@@ -606,6 +606,7 @@ async def test_ask_defaults(api: Api) -> None:
                 "add_answer": True,
                 "priority": Priority.MEDIUM,
                 "same_priority": SamePriority.CLEAR_AND_INTERRUPT,
+                "enqueue_user_speech": False,
             },
         )
     ]

@@ -24,9 +24,12 @@ from mien.conversation.port import (
     StreamTakenError,
     TtsDisabledError,
     UserNotPublishingError,
+    Webhooks,
 )
 from mien.conversation.rounds import Origin, Round
-from mien.conversation.spec import InstanceSpec, Message, Priority, SamePriority, Status
+from mien.conversation.spec import ExtrasUpdate, InstanceSpec, Message, Priority, SamePriority, Status
+from mien.conversation.tools import Toolbox
+from mien.conversation.welcome import Greeter
 from mien.rtc.port import AgentPeer, DuplicateStreamError, PeerEvents, RoomMessage, RoomService, RtcError
 from mien.speech.spec import AsrSpec, LlmSpec, TtsSpec
 
@@ -48,14 +51,18 @@ class LiveInstance:
         *,
         on_end: Callable[[LiveInstance, int], Awaitable[None]],
         observer: Observer | None = None,
+        webhooks: Webhooks | None = None,
     ) -> None:
         self._spec = spec
+        self._webhooks = webhooks
         self._media = media
         self._engines = engines
         self._report = Reporter(spec, callbacks, observer=observer)
         self._on_end = on_end
         self._peer: AgentPeer | None = None
         self._dialogue: Dialogue | None = None
+        self._toolbox: Toolbox | None = None
+        self._greeter: Greeter | None = None
         self._control = Controller(self, self._report)
         self._absent: asyncio.TimerHandle | None = None
         self._ending: asyncio.Task[None] | None = None
@@ -101,6 +108,13 @@ class LiveInstance:
         self._watch_user()
         self._report.created()
         self._dialogue.tell_notices()
+        if not spec.live:
+            self._toolbox = Toolbox(spec, self._report, self._webhooks, self._dialogue.agent.update_tools)
+            self._toolbox.model_changed(takes_tools=self._engines.takes_tools(spec.llm))
+            await self._toolbox.open()
+        if spec.welcome is not None:
+            self._greeter = Greeter(spec.welcome, self, peer)
+            self._greeter.start()
 
     async def close(self, code: int | None = DELETED, message: str = "") -> None:
         """Leaves the room and frees everything. `code` None: it never was created, so nothing is reported."""
@@ -109,10 +123,14 @@ class LiveInstance:
         self._closed = True
         self._stop_absence()
         await self._control.aclose()
+        if self._greeter is not None:
+            await self._greeter.aclose()
         if code:
             self._report.exception(code, message)
         if self._dialogue is not None:
             await self._dialogue.aclose()
+        if self._toolbox is not None:
+            await self._toolbox.aclose()
         await self._media.aclose()
         await self._report.close()
         if self._peer is not None:
@@ -155,12 +173,14 @@ class LiveInstance:
         add_history: bool = True,
         priority: Priority = Priority.MEDIUM,
         same_priority: SamePriority = SamePriority.CLEAR_AND_INTERRUPT,
+        enqueue_user_speech: bool = False,
     ) -> int:
         self._check()
         if self._spec.advanced.disable_tts:
             raise TtsDisabledError("AdvancedConfig.DisableTTS is set, so this instance cannot speak a text")
         round_ = self._live.new_round(Origin.SAY)
         round_.text, round_.add_answer, round_.priority = text, add_history, priority
+        round_.user_waits = self._keeps_user_waiting(round_, enqueue_user_speech)
         return self._propose(round_, same_priority)
 
     async def ask(
@@ -172,6 +192,7 @@ class LiveInstance:
         add_answer: bool = True,
         priority: Priority = Priority.MEDIUM,
         same_priority: SamePriority = SamePriority.CLEAR_AND_INTERRUPT,
+        enqueue_user_speech: bool = False,
     ) -> int:
         self._check()
         if self._spec.live:
@@ -179,6 +200,7 @@ class LiveInstance:
         round_ = self._live.new_round(Origin.ASK)
         round_.text, round_.system_prompt, round_.priority = text, system_prompt, priority
         round_.add_question, round_.add_answer = add_question, add_answer
+        round_.user_waits = self._keeps_user_waiting(round_, enqueue_user_speech)
         return self._propose(round_, same_priority)
 
     async def interrupt(self) -> int:
@@ -192,16 +214,23 @@ class LiveInstance:
         tts: TtsSpec | None = None,
         asr: AsrSpec | None = None,
         user_stream_id: str | None = None,
+        extras: ExtrasUpdate | None = None,
     ) -> None:
         self._check()
         dialogue = self._live
+        extras = extras or ExtrasUpdate()
         try:
             if self._spec.live:
                 dialogue.use(llm=None, tts=tts, asr=None)
             else:
-                dialogue.use(llm=llm, tts=tts, asr=asr)
+                dialogue.use(llm=llm, tts=tts, asr=asr, language=extras.language)
         except RuntimeError as error:
             raise ConversationError(str(error)) from error
+        if self._toolbox is not None:
+            if llm is not None:
+                self._toolbox.model_changed(takes_tools=self._engines.takes_tools(llm))
+            if extras.tools is not None or extras.mcp_servers is not None:
+                await self._toolbox.update(extras.tools, extras.mcp_servers)
         if user_stream_id:
             await dialogue.voice.listen_to(user_stream_id)
 
@@ -246,6 +275,10 @@ class LiveInstance:
         if self._spec.live:
             self._watch_user()
         return self._live.propose(round_, same_priority)
+
+    def _keeps_user_waiting(self, round_: Round, wanted: bool) -> bool:
+        """Whether the user's speech over `round_` waits for its end: where it may interrupt, it does that instead."""
+        return wanted and (round_.outranks_user or not self._spec.advanced.voice_interrupts) and not self._spec.live
 
     def _check(self) -> None:
         if self._shutting_down or self._closed:

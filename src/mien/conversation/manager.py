@@ -11,7 +11,13 @@ from mien.conversation.capacity import Capacity
 from mien.conversation.instance import DELETED, LiveInstance
 from mien.conversation.measured import Observer
 from mien.conversation.parts import Engines, Faces
-from mien.conversation.port import CallbackSink, InstanceLimitError, InstanceNotFoundError, TtsDisabledError
+from mien.conversation.port import (
+    CallbackSink,
+    InstanceLimitError,
+    InstanceNotFoundError,
+    TtsDisabledError,
+    Webhooks,
+)
 from mien.conversation.spec import InstanceSpec
 from mien.rtc.port import RoomService, VideoKind
 from mien.settings import Settings
@@ -32,7 +38,9 @@ class Manager:
         *,
         capacity: Capacity | None = None,
         observer: Observer | None = None,
+        webhooks: Webhooks | None = None,
     ) -> None:
+        """Without `webhooks` instances have no webhook tools."""
         self._settings = settings
         self._rooms = rooms
         self._engines = engines
@@ -40,6 +48,7 @@ class Manager:
         self._callbacks = callbacks
         self._capacity = capacity or Capacity(settings)
         self._observer = observer
+        self._webhooks = webhooks
         self._specs: dict[str, InstanceSpec] = {}
         self._instances: dict[str, LiveInstance] = {}
         self._ending: set[asyncio.Task[None]] = set()
@@ -61,7 +70,13 @@ class Manager:
         try:
             media = await self._faces.open(spec.digital_human)
             instance = LiveInstance(
-                spec, media, self._engines, self._callbacks, on_end=self._ended, observer=self._observer
+                spec,
+                media,
+                self._engines,
+                self._callbacks,
+                on_end=self._ended,
+                observer=self._observer,
+                webhooks=self._webhooks,
             )
             self._instances[spec.instance_id] = instance
             await instance.open(self._rooms)

@@ -12,6 +12,7 @@ import uvicorn
 from fastapi import FastAPI, Request
 from fastapi.responses import PlainTextResponse, Response
 from mcp.server.mcpserver import MCPServer
+from mcp.server.mcpserver.exceptions import ToolError
 
 
 @contextlib.asynccontextmanager
@@ -61,7 +62,7 @@ def mcp_server(calls: list[str]) -> MCPServer[Any]:
     @server.tool()
     def broken() -> str:
         """Fails."""
-        raise ValueError("the sensor is wet")
+        raise ToolError("the sensor is wet")
 
     @server.tool(name="secret.door")
     def secret_door() -> str:

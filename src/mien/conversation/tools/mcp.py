@@ -9,13 +9,13 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import structlog
-from livekit.agents import ToolError
+from livekit.agents import ToolError, llm
 
 from mien.conversation.spec import McpServerSpec
 from mien.conversation.tools.tool import ToolFailedError, address
 
 if TYPE_CHECKING:
-    from livekit.agents.llm.mcp import MCPServerHTTP, MCPTool, MCPToolResultContext
+    from livekit.agents.llm.mcp import MCPServerHTTP, MCPToolResultContext
 
 RETRY_AFTER_S = (2.0, 5.0, 15.0, 60.0)
 """Pauses between attempts to connect; the last one is repeated while the call lasts."""
@@ -30,7 +30,7 @@ log = structlog.get_logger(__name__)
 class McpTool:
     """Implements `tool.Tool` with a tool of a connected server."""
 
-    def __init__(self, connection: McpConnection, tool: MCPTool[..., Any]) -> None:
+    def __init__(self, connection: McpConnection, tool: llm.RawFunctionTool[..., Any]) -> None:
         schema = tool.info.raw_schema
         self._connection = connection
         self.own_name = tool.info.name
@@ -63,7 +63,7 @@ class McpConnection:
         self._failed = failed
         self._told = False
         self._server: MCPServerHTTP | None = None
-        self._functions: dict[str, MCPTool[..., Any]] = {}
+        self._functions: dict[str, llm.RawFunctionTool[..., Any]] = {}
         self._lock = asyncio.Lock()
         self._task: asyncio.Task[None] | None = None
 

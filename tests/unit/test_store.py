@@ -177,3 +177,18 @@ def test_commands(tmp_path: Path) -> None:
     assert isinstance(missing.exception, UnknownAppError)
     wrong = runner.invoke(command, ["create", "x", "--callback-url", "ftp://x", *where])
     assert "is not an address" in str(wrong.exception)
+
+
+async def test_a_database_of_the_first_version_gets_its_new_column(tmp_path: Path) -> None:
+    await (await store.open(settings(tmp_path))).close()
+    connection = sqlite3.connect(tmp_path / "mien.sqlite3")
+    connection.execute("alter table agents drop column extras")
+    connection.execute("update alembic_version set version_num = '0001'")
+    connection.commit()
+    connection.close()
+    opened = await store.open(settings(tmp_path))
+    app = await opened.apps.create("Shop")
+    await opened.agents.add(app.app_id, AgentRecord("a", extras={"b": 1, "a": None}))
+    await opened.agents.update(app.app_id, "a", name="A")
+    assert await opened.agents.get(app.app_id, "a") == AgentRecord("a", "A", extras={"b": 1, "a": None})
+    await opened.close()

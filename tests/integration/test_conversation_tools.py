@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import socket
 import subprocess
@@ -17,8 +18,10 @@ import pytest
 from livekit.agents import llm
 
 from mien.callbacks import WebhookCaller, sign
+from mien.client import AsyncClient, Extras, Rtc, Tool
 from mien.conversation.port import WebhookError
 from mien.conversation.spec import ExtrasUpdate, McpServerSpec, ToolSpec
+from mien.server import MienServer
 from mien.settings import Settings
 from mien.speech.engines import Engines
 from mien.speech.spec import LlmSpec
@@ -238,6 +241,26 @@ async def test_a_name_that_two_servers_have(model: str, hand: Stagehand) -> None
         assert "another tool has this name" in hand.callbacks("Exception")[0][1]["Message"]
         assert len(instance._live.agent.tools) == 1
         await hand.manager.close()
+
+
+async def test_the_whole_server(model: str, tmp_path: Path) -> None:
+    settings = Settings(data_dir=tmp_path, app_id=12345, server_secret="s" * 32, callback_url="", min_free_memory_mb=0)
+    mien = await MienServer.build(settings, local_url="")
+    backend = Backend()
+    async with serving(mien.app) as url, serving(backend.app) as shop, AsyncClient(url, 12345, "s" * 32) as client:
+        chosen = {"Url": f"{model}/tools/gemini", "Model": "m"}
+        await client.register_agent("guide", llm=chosen, extras=Extras(tools=[Tool("weather", f"{shop}/weather")]))
+        where = Rtc("room", "agent", "agent_1", "mic")
+        instance = await client.create_agent_instance("guide", "user", where, advanced_config={"DisableTTS": True})
+        await client.ask(instance, "Weather?")
+        async with asyncio.timeout(20):
+            while not await client.messages(instance):  # noqa: ASYNC110 - the API is asked, it does not tell
+                await asyncio.sleep(0.2)
+        (said,) = await client.messages(instance)
+        await client.delete_agent_instance(instance)
+        await mien.close()
+    assert said.content.count('"sky":"rain"') == 2
+    assert {body["AgentInstanceId"] for body, _ in backend.received} == {instance}
 
 
 def test_importing_the_server_does_not_load_the_mcp_client() -> None:

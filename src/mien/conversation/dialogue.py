@@ -148,12 +148,16 @@ class Dialogue:
         self, *, llm: LlmSpec | None, tts: TtsSpec | None, asr: AsrSpec | None, language: str | None = None
     ) -> None:
         """Other engines, or another language, from the next turn on. Raises RuntimeError where a vendor is refused."""
-        model = self._workshop.model(llm) if llm is not None else None
-        heard_anew = asr is not None or language is not None
-        recogniser = self._workshop.recogniser(asr, language) if heard_anew else None
         if language is not None:
-            tts = tts or self.agent.tts_spec
-        voice = self._workshop.voice(tts) if tts is not None else None
+            asr, tts = asr or self._workshop.asr, tts or self.agent.tts_spec
+        before = self._workshop.asr
+        try:
+            model = self._workshop.model(llm) if llm is not None else None
+            recogniser = self._workshop.recogniser(asr, language) if asr is not None else None
+            voice = self._workshop.voice(tts) if tts is not None else None
+        except RuntimeError:
+            self._workshop.asr = before
+            raise
         if llm is not None and model is not None:
             self.agent.use_model(llm, model)
         if tts is not None and voice is not None:

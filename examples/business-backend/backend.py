@@ -17,7 +17,9 @@ import string
 import struct
 import time
 from contextlib import asynccontextmanager
+from datetime import datetime
 from typing import Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import httpx
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
@@ -45,6 +47,23 @@ AGENT: dict[str, Any] = {
     "TTS": json.loads(os.environ.get("TTS", '{"Vendor": "Local"}')),
     "ASR": json.loads(os.environ.get("ASR", '{"Vendor": "Local"}')),
 }
+TOOLS_URL = os.environ.get("TOOLS_URL", "")
+"""This backend's own address as Mien reaches it; with it the model may ask what time it is somewhere."""
+if TOOLS_URL:
+    AGENT["Mien"] = {
+        "Tools": [
+            {
+                "Name": "local_time",
+                "Description": "The current date and time at a place. Call it whenever the time matters.",
+                "Parameters": {
+                    "type": "object",
+                    "properties": {"time_zone": {"type": "string", "description": "IANA name, such as Asia/Shanghai"}},
+                    "required": ["time_zone"],
+                },
+                "Url": f"{TOOLS_URL}/api/tools/local-time",
+            }
+        ]
+    }
 NO_DIGITAL_HUMAN_FREE = {410001025, 410001031}
 TOKEN_SECONDS = 3600
 
@@ -125,7 +144,7 @@ async def ensure_agent() -> None:
     agents = (await call("QueryAgents", {"AgentIds": [AGENT_ID]}))["Agents"]
     if not agents:
         await call("RegisterAgent", {"AgentId": AGENT_ID, **AGENT})
-    elif any(agents[0][name] != AGENT[name] for name in AGENT):
+    elif any(agents[0].get(name) != AGENT[name] for name in AGENT):
         await call("UpdateAgent", {"AgentId": AGENT_ID, **AGENT})
 
 
@@ -225,12 +244,31 @@ async def stop(wanted: Stop) -> dict[str, Any]:
     return {"code": 0, "message": "delete agent instance success", "agent_instance_id": instance}
 
 
+def is_from_mien(event: dict[str, Any]) -> bool:
+    """Whether a callback or a tool's call carries the signature only Mien can make."""
+    parts = sorted([CALLBACK_SECRET, str(event.get("Timestamp")), str(event.get("Nonce"))])
+    expected = hashlib.sha1("".join(parts).encode()).hexdigest()
+    return hmac.compare_digest(expected, str(event.get("Signature")))
+
+
+@app.post("/api/tools/local-time")
+async def local_time(request: Request) -> JSONResponse:
+    """A tool: its answer goes to the model as it is."""
+    asked = await request.json()
+    if not is_from_mien(asked):
+        return JSONResponse({"message": "the signature is wrong"}, status_code=403)
+    zone = str(asked["Arguments"].get("time_zone") or "UTC")
+    try:
+        now = datetime.now(ZoneInfo(zone))
+    except (ValueError, ZoneInfoNotFoundError):
+        return JSONResponse({"message": f"there is no time zone {zone!r}; use a name such as Asia/Shanghai"}, 400)
+    return JSONResponse({"time_zone": zone, "time": now.strftime("%A, %d %B %Y, %H:%M")})
+
+
 @app.post("/api/callback")
 async def callback(request: Request) -> JSONResponse:
     event = await request.json()
-    parts = sorted([CALLBACK_SECRET, str(event.get("Timestamp")), str(event.get("Nonce"))])
-    expected = hashlib.sha1("".join(parts).encode()).hexdigest()
-    if not hmac.compare_digest(expected, str(event.get("Signature"))):
+    if not is_from_mien(event):
         return JSONResponse({"message": "the signature is wrong"}, status_code=403)
     log.info("%s %s %s", event["AgentInstanceId"], event["Event"], event["Data"])
     return JSONResponse({"message": "received"})

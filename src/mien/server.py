@@ -16,7 +16,7 @@ from starlette.responses import JSONResponse, Response
 from mien import __version__
 from mien.api import ApiDeps, build_api
 from mien.api.web import home_page, mount_page
-from mien.callbacks import CallbackService
+from mien.callbacks import CallbackService, WebhookCaller
 from mien.conversation.manager import Manager
 from mien.conversation.measured import Telemetry
 from mien.conversation.parts import Engines as ConversationEngines
@@ -62,6 +62,7 @@ class MienServer:
         self._loop_delay = LoopDelay(self._metrics.loop_delay)
         self._tracing = start_tracing()
         self._callbacks = CallbackService(store.outbox, store.apps)
+        self._webhooks = WebhookCaller(store.apps)
         self._rooms = EmbeddedRooms(settings)
         self._engines = engines
         self._library = FaceLibrary(settings)
@@ -73,6 +74,7 @@ class MienServer:
             callbacks=self._callbacks,
             cdn=partial(CdnOutput, give_up_s=settings.cdn_retry_s),
             observer=Telemetry(self._metrics),
+            webhooks=self._webhooks,
         )
         for kind in VideoKind:
             self._metrics.count_instances(kind.value, partial(self._manager.count, kind))
@@ -161,6 +163,7 @@ class MienServer:
             self._loop_delay.close,
             self._manager.close,
             self._rooms.close,
+            self._webhooks.close,
             self._callbacks.close,
             self._engines.close,
             self._store.close,

@@ -9,6 +9,7 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -16,8 +17,9 @@ from typing import Any
 import httpx
 import pytest
 
+from mien.callbacks import WebhookCaller
 from mien.callbacks.service import envelope
-from mien.conversation.port import CallbackEvent
+from mien.conversation.port import CallbackEvent, WebhookError
 from mien.rtc import token04
 from tests.support.api_harness import APP_ID, SECRET, Api, running_api
 
@@ -39,8 +41,10 @@ class Backend:
         return dict(answer.json())
 
 
-def load(callback_secret: str) -> ModuleType:
+def load(callback_secret: str, **variables: str) -> ModuleType:
     with pytest.MonkeyPatch.context() as patch:
+        for name, value in variables.items():
+            patch.setenv(name, value)
         patch.setenv("MIEN_APP_ID", str(APP_ID))
         patch.setenv("MIEN_SERVER_SECRET", SECRET)
         patch.setenv("MIEN_CALLBACK_SECRET", callback_secret)
@@ -54,12 +58,12 @@ def load(callback_secret: str) -> ModuleType:
 
 
 @asynccontextmanager
-async def running(folder: Path) -> AsyncIterator[Backend]:
+async def running(folder: Path, **variables: str) -> AsyncIterator[Backend]:
     async with running_api(folder) as api:
         # The example signs with the real time.
         api.deps.wall = time.time
         secret = (await api.store.apps.get(APP_ID)).callback_secret
-        module = load(secret)
+        module = load(secret, **variables)
         module.http["mien"] = api.client
         async with httpx.AsyncClient(
             transport=httpx.ASGITransport(app=module.app), base_url="http://backend.test"
@@ -71,6 +75,24 @@ async def running(folder: Path) -> AsyncIterator[Backend]:
 async def backend(tmp_path: Path) -> AsyncIterator[Backend]:
     async with running(tmp_path) as started:
         yield started
+
+
+async def test_a_tool_of_the_model(tmp_path: Path) -> None:
+    async with running(tmp_path, TOOLS_URL="http://backend.test") as backend:
+        started = await backend.post("/api/start", START)
+        await backend.post("/api/start", START | {"room_id": "r2"})
+        (tool,) = backend.api.manager.get(APP_ID, started["agent_instance_id"]).spec.tools
+        webhooks = WebhookCaller(backend.api.store.apps, transport=httpx.ASGITransport(app=backend.module.app))
+        call: dict[str, Any] = {"Name": tool.name, "Arguments": {"time_zone": "Asia/Shanghai"}}
+        answer = json.loads(await webhooks.call(APP_ID, tool.url, call, headers={}, timeout_s=5))
+        assert answer["time_zone"] == "Asia/Shanghai"
+        assert datetime.strptime(answer["time"], "%A, %d %B %Y, %H:%M")
+        call["Arguments"] = {"time_zone": "Moon/Base"}
+        with pytest.raises(WebhookError, match="no time zone 'Moon/Base'"):
+            await webhooks.call(APP_ID, tool.url, call, headers={}, timeout_s=5)
+        await webhooks.close()
+        forged = await backend.client.post("/api/tools/local-time", json={"Arguments": {}, "Signature": "x"})
+        assert forged.status_code == 403
 
 
 async def test_token(backend: Backend) -> None:

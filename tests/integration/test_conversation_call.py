@@ -11,7 +11,7 @@ import pytest
 
 from mien.conversation.manager import Manager
 from mien.conversation.media import StagedMedia
-from mien.conversation.spec import DigitalHumanSpec, RtcSpec
+from mien.conversation.spec import DigitalHumanSpec, RtcSpec, WelcomeSpec
 from mien.rtc.client import Microphone, Playback, RoomClient
 from mien.rtc.port import VideoKind
 from mien.settings import Settings
@@ -109,3 +109,35 @@ async def test_a_question_is_answered_and_the_answer_can_be_interrupted() -> Non
         assert names[0] == "AgentInstanceCreated"
         assert names[-1] == "AgentInstanceDeleted"
         print(f"answer heard after {answered_after:.2f} s, silent after {silent_after:.2f} s")
+
+
+async def test_the_welcome_is_heard_by_the_user_who_comes() -> None:
+    script = Script(in_order=["你好吗"])
+    async with serving() as server:
+        sink = FakeRooms(Unused())
+        manager = Manager(Settings(min_free_memory_mb=0), server.rooms, script, Faces(), sink)
+        face = DigitalHumanSpec("somebody", VideoKind.MOTION)
+        where = RtcSpec("room", "agent", "face", "mic")
+        welcome = WelcomeSpec("一二三四五六七八九十。", delay_s=0.3)
+        instance = await manager.create(spec(app_id=APP, rtc=where, digital_human=face, welcome=welcome))
+        async with server.client() as client:
+            await client.wait_for(lambda room: "face" in room.streams)
+            # In the room, but without the stream: nobody would hear it.
+            await asyncio.sleep(0.8)
+            assert script.spoken == []
+            ear = Ear(await client.play("face"))
+            seen: list[dict[str, Any]] = []
+            await until(lambda: "6:0" in commands(client, seen), 15)
+            assert commands(client, seen) == ["4:", "6:3", "6:0"]
+            # All of its two seconds arrive, the first word too.
+            assert len(ear.times) * 0.02 > 1.8
+            microphone = Microphone()
+            await client.publish("mic", microphone)
+            await asyncio.sleep(0.5)
+            microphone.say(speech(1.0))
+            await until(lambda: commands(client, seen).count("6:3") == 2, 15)
+            await ear.close()
+        said = [message.content for message in instance.messages()]
+        await manager.close()
+    assert said[:2] == [welcome.text, "你好吗"]
+    assert script.spoken.count(welcome.text) == 1

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from mien.conversation.manager import Manager
 from mien.conversation.measured import Observer
 from mien.conversation.media import StagedMedia
-from mien.conversation.port import CallbackEvent, UnknownDigitalHumanError
+from mien.conversation.port import CallbackEvent, UnknownDigitalHumanError, Webhooks
 from mien.conversation.spec import CallbackSpec, DigitalHumanSpec, InstanceSpec, RtcSpec
 from mien.rtc.port import (
     LISTEN_RATE,
@@ -296,27 +296,57 @@ class ScriptedLlm(llm.LLM[Any]):
         self.script, self.spec, self.agent_info = script, spec, agent_info
 
     def chat(
-        self, *, chat_ctx: llm.ChatContext, tools: Any = None, conn_options: Any = None, **_: Any
+        self, *, chat_ctx: llm.ChatContext, tools: Any = None, conn_options: Any = None, tool_choice: Any = "", **_: Any
     ) -> llm.LLMStream:
-        return _ScriptedAnswer(self, chat_ctx=chat_ctx, tools=tools or [], conn_options=conn_options)
+        stream = _ScriptedAnswer(self, chat_ctx=chat_ctx, tools=tools or [], conn_options=conn_options)
+        stream.tool_choice = str(tool_choice)
+        return stream
+
+
+def in_short(item: llm.ChatItem) -> str:
+    """An item of a chat context: "user: …", "call: weather {…}", "result: …"."""
+    if isinstance(item, llm.ChatMessage):
+        return f"{item.role}: {item.text_content}"
+    if isinstance(item, llm.FunctionCall):
+        return f"call: {item.name} {item.arguments}"
+    return f"{'failure' if item.is_error else 'result'}: {item.output}"  # type: ignore[union-attr]
 
 
 class _ScriptedAnswer(llm.LLMStream):
     _llm: ScriptedLlm
+    tool_choice = ""
 
     async def _run(self) -> None:
         script = self._llm.script
         messages = [(m.role, m.text_content or "") for m in self._chat_ctx.items if isinstance(m, llm.ChatMessage)]
         info = self._llm.agent_info() if self._llm.agent_info else {}
-        script.requests.append(Request(messages, self._llm.spec, info))
+        script.requests.append(
+            Request(
+                messages,
+                self._llm.spec,
+                info,
+                items=[in_short(item) for item in self._chat_ctx.items],
+                tools=sorted(tool.id for tool in self._tools),
+                tool_choice=self.tool_choice,
+            )
+        )
         if script.llm_failures:
             raise script.llm_failures.pop(0)
         await asyncio.sleep(script.ttft_s)
-        reply = script.reply(messages[-1][1])
+        step = script.steps.pop(0) if script.steps else Step(script.reply(messages[-1][1]))
+        reply = step.text
         for i in range(0, len(reply), 2):
             delta = llm.ChoiceDelta(role="assistant", content=reply[i : i + 2])
             self._event_ch.send_nowait(llm.ChatChunk(id="reply", delta=delta))
             await asyncio.sleep(script.token_s)
+        calls = [
+            llm.FunctionToolCall(name=name, arguments=arguments, call_id=f"call_{len(script.requests)}_{number}")
+            for number, (name, arguments) in enumerate(step.calls)
+        ]
+        if calls:
+            self._event_ch.send_nowait(
+                llm.ChatChunk(id="reply", delta=llm.ChoiceDelta(role="assistant", tool_calls=calls))
+            )
 
 
 class ScriptedTts(tts.TTS[Any]):
@@ -359,6 +389,18 @@ class Request:
     messages: list[tuple[str, str]]
     spec: LlmSpec
     agent_info: dict[str, Any]
+    items: list[str] = field(default_factory=list)
+    """The whole context, each item `in_short`."""
+    tools: list[str] = field(default_factory=list)
+    tool_choice: str = ""
+
+
+@dataclass(slots=True)
+class Step:
+    """One answer of the model: text, then functions it calls, each a name and JSON arguments."""
+
+    text: str = ""
+    calls: list[tuple[str, str]] = field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -367,6 +409,9 @@ class Script:
 
     microphone: Microphone = field(default_factory=Microphone)
     reply: Callable[[str], str] = lambda question: f"你问的是{question}对吧。我来回答你。"
+    steps: list[Step] = field(default_factory=list)
+    """The model's next answers; afterwards `reply` gives them."""
+    model_takes_tools: bool = True
     asr_s: float = 0.2
     partials: bool = False
     ttft_s: float = 0.2
@@ -385,13 +430,24 @@ class Script:
     notice: str = ""
     """What the voice has to say when it is made."""
 
+    recognisers: list[AsrSpec] = field(default_factory=list)
+    languages: list[str] = field(default_factory=list)
+    """Of the voices that were made."""
+
     def language_of(self, spec: AsrSpec) -> str:
-        return "auto"
+        return spec.language or "auto"
+
+    def takes_tools(self, spec: LlmSpec) -> bool:
+        return self.model_takes_tools
 
     def stt(self, spec: AsrSpec, **_: Any) -> stt.STT[Any]:
+        self.recognisers.append(spec)
         return ScriptedStt(self, LoudnessVad(0.05, 0.25))
 
-    def tts(self, spec: TtsSpec, *, on_notice: Callable[[int, str], None] | None = None, **_: Any) -> tts.TTS[Any]:
+    def tts(
+        self, spec: TtsSpec, *, language: str = "", on_notice: Callable[[int, str], None] | None = None, **_: Any
+    ) -> tts.TTS[Any]:
+        self.languages.append(language)
         if spec.vendor == "Refused":
             raise RuntimeError("the voice of Refused is not available on this server")
         if self.notice and on_notice:
@@ -619,6 +675,7 @@ async def stage(
     script: Script | None = None,
     observer: Observer | None = None,
     cdn: Callable[[str], RoomService] | None = None,
+    webhooks: Webhooks | None = None,
     **settings: Any,
 ) -> Stagehand:
     """A manager with scripted engines and a user at the microphone."""
@@ -627,7 +684,8 @@ async def stage(
     script.microphone.start()
     faces = FakeFaces()
     chosen = Settings(**{"min_free_memory_mb": 0, **settings})
-    return Stagehand(script, rooms, Manager(chosen, rooms, script, faces, rooms, observer=observer, cdn=cdn), faces)
+    manager = Manager(chosen, rooms, script, faces, rooms, observer=observer, cdn=cdn, webhooks=webhooks)
+    return Stagehand(script, rooms, manager, faces)
 
 
 async def leave(hand: Stagehand) -> None:

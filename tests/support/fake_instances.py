@@ -17,7 +17,7 @@ from mien.conversation.port import (
     ShuttingDownError,
     StreamTakenError,
 )
-from mien.conversation.spec import InstanceSpec, Message, Priority, SamePriority, Status
+from mien.conversation.spec import ExtrasUpdate, InstanceSpec, Message, Priority, SamePriority, Status
 from mien.speech.spec import AsrSpec, LlmSpec, TtsSpec
 
 
@@ -52,8 +52,16 @@ class FakeInstance:
         add_history: bool = True,
         priority: Priority = Priority.MEDIUM,
         same_priority: SamePriority = SamePriority.CLEAR_AND_INTERRUPT,
+        enqueue_user_speech: bool = False,
     ) -> int:
-        return self._called("say", text=text, add_history=add_history, priority=priority, same_priority=same_priority)
+        return self._called(
+            "say",
+            text=text,
+            add_history=add_history,
+            priority=priority,
+            same_priority=same_priority,
+            enqueue_user_speech=enqueue_user_speech,
+        )
 
     async def ask(
         self,
@@ -64,6 +72,7 @@ class FakeInstance:
         add_answer: bool = True,
         priority: Priority = Priority.MEDIUM,
         same_priority: SamePriority = SamePriority.CLEAR_AND_INTERRUPT,
+        enqueue_user_speech: bool = False,
     ) -> int:
         return self._called(
             "ask",
@@ -73,6 +82,7 @@ class FakeInstance:
             add_answer=add_answer,
             priority=priority,
             same_priority=same_priority,
+            enqueue_user_speech=enqueue_user_speech,
         )
 
     async def interrupt(self) -> int:
@@ -85,8 +95,9 @@ class FakeInstance:
         tts: TtsSpec | None = None,
         asr: AsrSpec | None = None,
         user_stream_id: str | None = None,
+        extras: ExtrasUpdate | None = None,
     ) -> None:
-        self._called("update", llm=llm, tts=tts, asr=asr, user_stream_id=user_stream_id)
+        self._called("update", llm=llm, tts=tts, asr=asr, user_stream_id=user_stream_id, extras=extras)
 
     async def start_listening(self, user_id: str | None = None, sequence: int | None = None) -> int:
         return self._listen("start_listening", user_id, sequence)

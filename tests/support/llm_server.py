@@ -19,6 +19,8 @@ import uvicorn
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse, PlainTextResponse, Response, StreamingResponse
 
+from tests.support.tool_streams import CHAT, RESPONSES
+
 app = FastAPI()
 received: list[dict[str, Any]] = []
 hung_up = asyncio.Event()
@@ -72,6 +74,43 @@ async def responses(request: Request) -> Response:
             {"type": "response.output_text.delta", "delta": "there"},
             {"type": "response.completed", "response": {"usage": {"input_tokens": 1, "output_tokens": 2}}},
         ):
+            yield f"event: {event['type']}\ndata: {json.dumps(event)}\n\n"
+
+    return _stream(pieces())
+
+
+@app.post("/tools/{service}")
+async def tools(service: str, request: Request) -> Response:
+    """Calls functions as `service` does; when their results come, says them."""
+    body = await request.json()
+    received.append({"authorization": request.headers.get("authorization"), "body": body})
+    results = [message["content"] for message in body["messages"] if message["role"] == "tool"]
+
+    async def pieces() -> AsyncIterator[str]:
+        if results:
+            yield _chunk(f"I found: {', '.join(results)}.")
+            yield _chunk("", "stop")
+        else:
+            for event in CHAT[service][0]:
+                yield f"data: {json.dumps(event)}\n\n"
+        yield "data: [DONE]\n\n"
+
+    return _stream(pieces())
+
+
+@app.post("/tools-by-responses")
+async def tools_by_responses(request: Request) -> Response:
+    """The same with the Responses protocol."""
+    body = await request.json()
+    received.append({"authorization": request.headers.get("authorization"), "body": body})
+    results = [item["output"] for item in body["input"] if item.get("type") == "function_call_output"]
+
+    async def pieces() -> AsyncIterator[str]:
+        events: list[dict[str, Any]] = RESPONSES
+        if results:
+            text = f"I found: {', '.join(results)}."
+            events = [{"type": "response.output_text.delta", "delta": text}, {"type": "response.completed"}]
+        for event in events:
             yield f"event: {event['type']}\ndata: {json.dumps(event)}\n\n"
 
     return _stream(pieces())

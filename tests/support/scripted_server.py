@@ -188,6 +188,9 @@ class ScriptedEngines:
     def language_of(self, spec: AsrSpec) -> str:
         return "en" if spec.params.get("language") == "en" else "zh"
 
+    def takes_tools(self, spec: LlmSpec) -> bool:
+        return True
+
     async def warm(self) -> None: ...
 
     async def close(self) -> None: ...

@@ -66,6 +66,30 @@ FULL_ASR = {
     "VADMinSpeechDur": 100,
     "VADEnergyThreshold": 0.4,
 }
+FULL_UPDATED_EXTRAS: dict[str, Any] = {
+    "Tools": [
+        {
+            "Name": "weather",
+            "Description": "The weather of a city.",
+            "Parameters": {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]},
+            "Url": "https://shop.example.com/tools/weather",
+            "Headers": {"Authorization": "Bearer t"},
+            "TimeoutMs": 5000,
+        }
+    ],
+    "McpServers": [
+        {
+            "Url": "https://mcp.example.com/mcp",
+            "Headers": {"X-Key": "k"},
+            "AllowedTools": ["search"],
+            "TimeoutMs": 3000,
+        }
+    ],
+    "Language": "en",
+}
+FULL_EXTRAS: dict[str, Any] = FULL_UPDATED_EXTRAS | {
+    "Welcome": {"Text": "Welcome!", "Priority": "Medium", "DelayMs": 800}
+}
 FULL_INSTANCE = {
     "AgentId": "jacky",
     "UserId": "u1",
@@ -99,11 +123,13 @@ FULL_INSTANCE = {
         "AddASRInfo": True,
         "TTSParamPaths": {"emotion": "voice_setting.emotion"},
     },
+    "Mien": FULL_EXTRAS,
 }
+FULL_OBJECTS = {"LLM": FULL_LLM, "TTS": FULL_TTS, "ASR": FULL_ASR, "VAD": VAD, "Mien": FULL_EXTRAS}
 INSTANCE = {"AgentInstanceId": "$instance"}
 FULL_BODIES: dict[str, dict[str, Any]] = {
-    "RegisterAgent": {"AgentId": "new", "Name": "新", "LLM": FULL_LLM, "TTS": FULL_TTS, "ASR": FULL_ASR, "VAD": VAD},
-    "UpdateAgent": {"AgentId": "jacky", "Name": "J", "LLM": FULL_LLM, "TTS": FULL_TTS, "ASR": FULL_ASR, "VAD": VAD},
+    "RegisterAgent": {"AgentId": "new", "Name": "新"} | FULL_OBJECTS,
+    "UpdateAgent": {"AgentId": "jacky", "Name": "J"} | FULL_OBJECTS,
     "UnregisterAgent": {"AgentId": "jacky"},
     "ListAgents": {"Limit": 3, "Cursor": ""},
     "QueryAgents": {"AgentIds": ["jacky", "nobody"]},
@@ -119,7 +145,13 @@ FULL_BODIES: dict[str, dict[str, Any]] = {
         "AdvancedConfig": {"MaxIdleTime": 600, "DisableTTS": False, "TTSParamPaths": {"a": "b.c"}},
     },
     "UpdateAgentInstance": INSTANCE
-    | {"LLM": FULL_LLM, "TTS": FULL_TTS, "ASR": FULL_ASR, "RTC": {"UserStreamId": "other"}},
+    | {
+        "LLM": FULL_LLM,
+        "TTS": FULL_TTS,
+        "ASR": FULL_ASR,
+        "RTC": {"UserStreamId": "other"},
+        "Mien": FULL_UPDATED_EXTRAS,
+    },
     "DeleteAgentInstance": INSTANCE | {"GracefulShutdown": True, "GracefulShutdownTimeout": 5},
     "SendAgentInstanceTTS": INSTANCE
     | {
@@ -615,6 +647,7 @@ async def test_ask_defaults(api: Api) -> None:
                 "add_answer": True,
                 "priority": Priority.MEDIUM,
                 "same_priority": SamePriority.CLEAR_AND_INTERRUPT,
+                "enqueue_user_speech": False,
             },
         )
     ]

@@ -14,7 +14,19 @@ import pytest
 from typer.testing import CliRunner
 
 from mien.cli.api import app as command
-from mien.client import AsyncClient, Client, Message, MienError, Rtc, UnreachableError
+from mien.client import (
+    AsyncClient,
+    Client,
+    Extras,
+    McpServer,
+    Message,
+    MienError,
+    Rtc,
+    Tool,
+    UnreachableError,
+    Welcome,
+)
+from mien.conversation.spec import ExtrasUpdate, McpServerSpec, Priority, ToolSpec, WelcomeSpec
 from mien.errors import UserError
 from tests.support.api_harness import APP_ID, SECRET, Api, running_api
 
@@ -87,6 +99,36 @@ async def test_a_conversation_by_async_client(api: Api) -> None:
     assert refused.value.code == 410001002
     assert "CreateAgentInstance" in refused.value.advice
     assert refused.value.request_id.isdigit()
+
+
+async def test_what_goes_beyond_the_compatible_api(api: Api) -> None:
+    mien = AsyncClient("http://mien.test/", APP_ID, SECRET, http=api.client)
+    schema = {"type": "object", "properties": {"city": {"type": "string"}}}
+    extras = Extras(
+        tools=[
+            Tool("weather", "https://shop.test/w", "Of a city", schema, {"A": "b"}, 2000),
+            Tool("light", "http://l"),
+        ],
+        mcp_servers=[McpServer("http://mcp.test/mcp", allowed_tools=["search"]), McpServer("http://mcp2.test/mcp")],
+        welcome=Welcome(prompt="Greet", priority="Low", delay_ms=100),
+        language="en",
+    )
+    await mien.register_agent("guide", extras=extras)
+    await mien.update_agent("jacky", extras=Extras(language="zh"))
+    guide, jacky = await mien.query_agents(["guide", "jacky"])
+    assert guide.extras == extras.wire()
+    assert jacky.extras == {"Language": "zh"}
+    instance = await mien.create_agent_instance("guide", "u1", RTC, extras=Extras(welcome=Welcome("Hi")))
+    spec = api.manager.get(APP_ID, instance).spec
+    assert spec.tools[0] == ToolSpec("weather", "Of a city", schema, "https://shop.test/w", {"A": "b"}, 2.0)
+    assert spec.tools[1].parameters == {"type": "object", "properties": {}}
+    assert [server.allowed for server in spec.mcp_servers] == [("search",), None]
+    assert spec.welcome == WelcomeSpec("Hi", "", Priority.HIGH, 0.5)
+    await mien.update_agent_instance(instance, extras=Extras(mcp_servers=[McpServer("http://m")], language="auto"))
+    await mien.say(instance, "Hello", enqueue_user_speech=True)
+    calls = api.manager.get(APP_ID, instance).calls
+    assert calls[0][1]["extras"] == ExtrasUpdate(None, (McpServerSpec("http://m"),), "auto")
+    assert calls[1][1]["enqueue_user_speech"]
 
 
 def test_the_same_synchronously(sync_client: Client) -> None:

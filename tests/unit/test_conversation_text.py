@@ -153,13 +153,36 @@ def test_the_request_has_prompt_window_question_and_tool_calls() -> None:
     for i in range(4):
         context.add_message(role="user" if i % 2 == 0 else "assistant", content=str(i))
     context.add_message(role="user", content="question")
-    call = llm.FunctionCall(call_id="1", name="tool", arguments="{}")
-    context.items.append(call)
+    context.items.append(llm.FunctionCall(call_id="1", name="tool", arguments="{}"))
+    context.items.append(llm.FunctionCallOutput(call_id="1", name="tool", output="result", is_error=False))
     request = request_context(context, system_prompt="prompt", window_size=2)
-    assert [getattr(item, "text_content", "call") for item in request.items] == ["prompt", "2", "3", "question", "call"]
+    told = [getattr(item, "text_content", item.type) for item in request.items]
+    assert told == ["prompt", "2", "3", "question", "function_call", "function_call_output"]
     assert [m.content for m in to_messages(context)] == ["0", "1", "2", "3", "question"]
     bare = request_context(context, system_prompt=" ", window_size=0)
-    assert [getattr(item, "text_content", "call") for item in bare.items] == ["question", "call"]
+    told = [getattr(item, "text_content", item.type) for item in bare.items]
+    assert told == ["question", "function_call", "function_call_output"]
+
+
+@given(st.lists(st.sampled_from(["user", "assistant", "call", "result"]), max_size=12), st.integers(0, 6))
+def test_no_window_separates_a_call_from_its_result(kinds: list[str], window: int) -> None:
+    context = llm.ChatContext.empty()
+    calls = results = 0
+    for kind in kinds:
+        if kind == "call":
+            calls += 1
+            context.items.append(llm.FunctionCall(call_id=str(calls), name="tool", arguments="{}"))
+        elif kind == "result":
+            results += 1
+            output = llm.FunctionCallOutput(call_id=str(results), name="tool", output="x", is_error=False)
+            context.items.append(output)
+        else:
+            context.add_message(role="user" if kind == "user" else "assistant", content=kind)
+    context.add_message(role="user", content="question")
+    items = request_context(context, system_prompt="", window_size=window).items
+    called = {item.call_id for item in items if item.type == "function_call"}
+    assert called == {item.call_id for item in items if item.type == "function_call_output"}
+    assert len([item for item in items if item.type == "message"]) <= window + 1
 
 
 def test_round_numbers_ascend() -> None:

@@ -123,3 +123,23 @@ async def test_a_vendor_that_is_not_here_is_replaced_with_a_notice_or_refused() 
         strict.tts(TtsSpec("MiniMax"))
     assert caught.value.code == 2301
     await strict.close()
+
+
+@pytest.mark.parametrize(("language", "heard"), [("zh", "zh"), ("en", "en"), ("auto", "auto"), ("", "zh")])
+async def test_an_instances_language_is_stronger_than_a_vendors_parameters(language: str, heard: str) -> None:
+    spec = AsrSpec("Tencent", {"engine_model_type": "16k_zh"}, language=language)
+    engines = Engines(settings())
+    assert engines.language_of(spec) == heard
+    assert engines.stt(spec).language == heard  # type: ignore[attr-defined]
+    await engines.close()
+
+
+async def test_only_a_model_with_an_address_takes_tools() -> None:
+    engines = Engines(settings())
+    assert not engines.takes_tools(LlmSpec())
+    assert not engines.takes_tools(LlmSpec(url="http://x/v1", api_key=choices.TRIAL))
+    assert engines.takes_tools(LlmSpec(url="http://x/v1"))
+    await engines.close()
+    engines = Engines(settings(llm_url="http://x/v1"))
+    assert engines.takes_tools(LlmSpec())
+    await engines.close()

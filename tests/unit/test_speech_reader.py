@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mien.speech.openai_compat.calls import ToolCall
 from mien.speech.openai_compat.errors import LlmCode, LlmError
-from mien.speech.openai_compat.reader import ChatReader, ResponsesReader, ThinkFilter, ToolCall, Usage
+from mien.speech.openai_compat.reader import ChatReader, ResponsesReader, ThinkFilter, Usage
 from mien.speech.openai_compat.sse import DONE
 
 

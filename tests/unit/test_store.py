@@ -9,12 +9,16 @@ import sys
 from pathlib import Path
 
 import pytest
+from alembic import command as alembic
+from alembic.config import Config
+from sqlalchemy import create_engine
 from typer.testing import CliRunner
 
 from mien import store
 from mien.cli.app import app as command
 from mien.settings import Settings
 from mien.store import AgentExistsError, AgentRecord, StoreError, UnknownAgentError, UnknownAppError
+from mien.store.database import MIGRATIONS
 
 SECRET = "9193cc662a4c0ec135ec71fb57194b38"
 
@@ -177,3 +181,17 @@ def test_commands(tmp_path: Path) -> None:
     assert isinstance(missing.exception, UnknownAppError)
     wrong = runner.invoke(command, ["create", "x", "--callback-url", "ftp://x", *where])
     assert "is not an address" in str(wrong.exception)
+
+
+async def test_a_database_of_the_first_version_gets_its_new_column(tmp_path: Path) -> None:
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    with create_engine(f"sqlite:///{tmp_path / 'mien.sqlite3'}").begin() as connection:
+        config.attributes["connection"] = connection
+        alembic.upgrade(config, "0001")
+    opened = await store.open(settings(tmp_path))
+    app = await opened.apps.create("Shop")
+    await opened.agents.add(app.app_id, AgentRecord("a", extras={"b": 1, "a": None}))
+    await opened.agents.update(app.app_id, "a", name="A")
+    assert await opened.agents.get(app.app_id, "a") == AgentRecord("a", "A", extras={"b": 1, "a": None})
+    await opened.close()

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TypeVar
 
 from mien.api.errors import ApiError, ReturnCode, invalid
+from mien.api.extras import extras_of, mcp_specs, tool_specs, welcome_spec
 from mien.api.schemas.engines import Asr, Llm, Sensitivity, Tts, TurnDetect, Vad
 from mien.api.schemas.instances import (
     Advanced,
@@ -118,6 +120,7 @@ def instance_spec(
     human = body.DigitalHuman if isinstance(body, CreateDigitalHumanAgentInstance) else None
     if human and advanced.DisableTTS:
         raise invalid("AdvancedConfig.DisableTTS", "false, because a digital human speaks")
+    extras = extras_of(agent.extras, body.Mien)
     return InstanceSpec(
         app_id=app_id,
         instance_id=instance_id,
@@ -133,12 +136,15 @@ def instance_spec(
         user_id=body.UserId,
         llm=llm_spec(body.LLM or (Llm.parse(agent.llm) if agent.llm else None)),
         tts=tts_spec(tts),
-        asr=asr_spec(asr),
+        asr=replace(asr_spec(asr), language=extras.Language or ""),
         vad=vad_spec(body.VAD or (Vad.parse(agent.vad) if agent.vad else None), asr),
         history=_history(body.MessageHistory or History()),
         callbacks=_callbacks(body.CallbackConfig or Callbacks()),
         advanced=_advanced(advanced),
         digital_human=DigitalHumanSpec(resolved_human, video_kind(human)) if human else None,
+        tools=tool_specs(extras.Tools),
+        mcp_servers=mcp_specs(extras.McpServers),
+        welcome=welcome_spec(extras.Welcome, speaks=not advanced.DisableTTS),
     )
 
 
@@ -171,6 +177,7 @@ def live_spec(
         agent_name=agent.name,
         rtc=place,
         tts=tts_spec(body.TTS or (Tts.parse(agent.tts) if agent.tts else None)),
+        asr=AsrSpec(language=extras_of(agent.extras, None).Language or ""),
         callbacks=CallbackSpec(
             interrupted=bool(wanted.Interrupted),
             agent_instance_status=bool(wanted.AgentInstanceStatus),

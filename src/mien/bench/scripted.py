@@ -154,6 +154,9 @@ class ScriptedEngines:
     def language_of(self, spec: AsrSpec) -> Language:
         return choices.language_of(spec)
 
+    def takes_tools(self, spec: LlmSpec) -> bool:
+        return False
+
     async def warm(self) -> None:
         """Nothing to load."""
 

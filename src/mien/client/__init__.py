@@ -2,6 +2,7 @@
 
 from mien.client.clients import AsyncClient, Client
 from mien.client.errors import MienError, UnreachableError
+from mien.client.extras import Extras, McpServer, Tool, Welcome
 from mien.client.operations import Agent, AgentPage, DigitalHumanInstance, Message, Operation, Rtc
 
 __all__ = [
@@ -10,9 +11,13 @@ __all__ = [
     "AsyncClient",
     "Client",
     "DigitalHumanInstance",
+    "Extras",
+    "McpServer",
     "Message",
     "MienError",
     "Operation",
     "Rtc",
+    "Tool",
     "UnreachableError",
+    "Welcome",
 ]

@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, Literal, TypeVar
 
+from mien.client.extras import Extras
+
 JsonObject = dict[str, Any]
 Priority = Literal["Low", "Medium", "High"]
 SamePriority = Literal["ClearAndInterrupt", "Enqueue"]
@@ -25,13 +27,14 @@ class Operation(Generic[T]):
 
 @dataclass(frozen=True, slots=True)
 class Agent:
-    """A registered agent, its objects as they were sent."""
+    """A registered agent, its objects as they were sent; `extras` is its member `Mien`, None if there is none."""
 
     agent_id: str
     name: str
     llm: JsonObject
     tts: JsonObject
     asr: JsonObject
+    extras: JsonObject | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,9 +94,11 @@ def register_agent(
     llm: JsonObject | None = None,
     tts: JsonObject | None = None,
     asr: JsonObject | None = None,
+    extras: Extras | None = None,
 ) -> Operation[None]:
     """RegisterAgent."""
-    return Operation("RegisterAgent", _given(AgentId=agent_id, Name=name, LLM=llm, TTS=tts, ASR=asr), _nothing)
+    body = _given(AgentId=agent_id, Name=name, LLM=llm, TTS=tts, ASR=asr, Mien=_wire(extras))
+    return Operation("RegisterAgent", body, _nothing)
 
 
 def update_agent(
@@ -103,9 +108,11 @@ def update_agent(
     llm: JsonObject | None = None,
     tts: JsonObject | None = None,
     asr: JsonObject | None = None,
+    extras: Extras | None = None,
 ) -> Operation[None]:
     """UpdateAgent: an object that is given replaces the stored one as a whole."""
-    return Operation("UpdateAgent", _given(AgentId=agent_id, Name=name, LLM=llm, TTS=tts, ASR=asr), _nothing)
+    body = _given(AgentId=agent_id, Name=name, LLM=llm, TTS=tts, ASR=asr, Mien=_wire(extras))
+    return Operation("UpdateAgent", body, _nothing)
 
 
 def unregister_agent(agent_id: str) -> Operation[None]:
@@ -139,6 +146,7 @@ def create_agent_instance(
     message_history: JsonObject | None = None,
     callback_config: JsonObject | None = None,
     advanced_config: JsonObject | None = None,
+    extras: Extras | None = None,
 ) -> Operation[str]:
     """CreateAgentInstance; returns the AgentInstanceId."""
     body = _given(
@@ -152,6 +160,7 @@ def create_agent_instance(
         MessageHistory=message_history,
         CallbackConfig=callback_config,
         AdvancedConfig=advanced_config,
+        Mien=_wire(extras),
     )
     return Operation("CreateAgentInstance", body, lambda data: str(data["AgentInstanceId"]))
 
@@ -170,6 +179,7 @@ def create_digital_human_agent_instance(
     message_history: JsonObject | None = None,
     callback_config: JsonObject | None = None,
     advanced_config: JsonObject | None = None,
+    extras: Extras | None = None,
 ) -> Operation[DigitalHumanInstance]:
     """CreateDigitalHumanAgentInstance."""
     voice = create_agent_instance(
@@ -183,6 +193,7 @@ def create_digital_human_agent_instance(
         message_history=message_history,
         callback_config=callback_config,
         advanced_config=advanced_config,
+        extras=extras,
     )
     human = {"DigitalHumanId": digital_human_id, "ConfigId": config_id}
     return Operation(
@@ -251,12 +262,12 @@ def update_agent_instance(
     tts: JsonObject | None = None,
     asr: JsonObject | None = None,
     user_stream_id: str | None = None,
+    extras: Extras | None = None,
 ) -> Operation[None]:
-    """UpdateAgentInstance."""
+    """UpdateAgentInstance; of `extras` everything but the welcome can change."""
     rtc = {"UserStreamId": user_stream_id} if user_stream_id is not None else None
-    return Operation(
-        "UpdateAgentInstance", _given(AgentInstanceId=instance_id, LLM=llm, TTS=tts, ASR=asr, RTC=rtc), _nothing
-    )
+    body = _given(AgentInstanceId=instance_id, LLM=llm, TTS=tts, ASR=asr, RTC=rtc, Mien=_wire(extras))
+    return Operation("UpdateAgentInstance", body, _nothing)
 
 
 def delete_agent_instance(instance_id: str, *, graceful: bool = False, timeout_s: int = 30) -> Operation[None]:
@@ -272,14 +283,17 @@ def say(
     add_history: bool = True,
     priority: Priority = "Medium",
     same_priority: SamePriority = "ClearAndInterrupt",
+    enqueue_user_speech: bool = False,
 ) -> Operation[int]:
-    """SendAgentInstanceTTS; returns the round."""
+    """SendAgentInstanceTTS; returns the round. With `enqueue_user_speech`, what the user says over it is answered
+    afterwards, where it cannot interrupt."""
     body = {
         "AgentInstanceId": instance_id,
         "Text": text,
         "AddHistory": add_history,
         "Priority": priority,
         "SamePriorityOption": same_priority,
+        "EnqueueUserSpeech": enqueue_user_speech,
     }
     return Operation("SendAgentInstanceTTS", body, _round)
 
@@ -293,8 +307,9 @@ def ask(
     add_answer: bool = True,
     priority: Priority = "Medium",
     same_priority: SamePriority = "ClearAndInterrupt",
+    enqueue_user_speech: bool = False,
 ) -> Operation[int]:
-    """SendAgentInstanceLLM; returns the round."""
+    """SendAgentInstanceLLM; returns the round. See `say`."""
     body = _given(
         AgentInstanceId=instance_id,
         Text=text,
@@ -303,6 +318,7 @@ def ask(
         AddAnswerToHistory=add_answer,
         Priority=priority,
         SamePriorityOption=same_priority,
+        EnqueueUserSpeech=enqueue_user_speech,
     )
     return Operation("SendAgentInstanceLLM", body, _round)
 
@@ -356,6 +372,10 @@ def _given(**members: Any) -> JsonObject:
     return {name: value for name, value in members.items() if value is not None}
 
 
+def _wire(extras: Extras | None) -> JsonObject | None:
+    return None if extras is None else extras.wire()
+
+
 def _nothing(_: JsonObject) -> None:
     return None
 
@@ -365,4 +385,4 @@ def _round(data: JsonObject) -> int:
 
 
 def _agents(data: JsonObject) -> Sequence[Agent]:
-    return [Agent(a["AgentId"], a["Name"], a["LLM"], a["TTS"], a["ASR"]) for a in data["Agents"]]
+    return [Agent(a["AgentId"], a["Name"], a["LLM"], a["TTS"], a["ASR"], a.get("Mien")) for a in data["Agents"]]

@@ -148,20 +148,27 @@ class ConversationAgent(Agent):
             window_size=self._spec.history.window_size,
         )
         timings = utterance.timings
-        timings.llm_request_at = timings.llm_request_at or loop.time()
+        if timings.llm_first_token_at is None:
+            # After tool calls the model is asked again; what is measured is the request that brought the first word.
+            timings.llm_request_at = loop.time()
+        counted = timings.llm_done_at is None
+        utterance.calling = False
         try:
             async with model.chat(
                 chat_ctx=request, tools=tools, tool_choice=model_settings.tool_choice, conn_options=LLM_OPTIONS
             ) as stream:
                 async for chunk in _impatient(aiter(stream), LLM_SILENCE_S):
                     text = chunk.delta.content if chunk.delta else None
+                    utterance.calling = utterance.calling or bool(chunk.delta and chunk.delta.tool_calls)
                     if text:
                         timings = utterance.timings
                         timings.llm_first_token_at = timings.llm_first_token_at or loop.time()
-                        timings.llm_tokens += 1
+                        timings.llm_tokens += counted
                         self._host.model_said(utterance, utterance.sentences.push(text))
                     yield chunk
-            utterance.timings.llm_done_at = loop.time()
+            timings = utterance.timings
+            if counted and (timings.llm_tokens or not utterance.calling):
+                timings.llm_done_at = loop.time()
             self._host.model_said(utterance, utterance.sentences.finish())
         except Exception as error:
             self._host.failed(utterance, Part.LLM, error)
@@ -186,7 +193,7 @@ class ConversationAgent(Agent):
                     timings.tts_first_audio_at = timings.tts_first_audio_at or loop.time()
                     yield frame
             await reader
-            utterance.complete = True
+            utterance.complete = not utterance.calling
         except Exception as error:
             self._host.failed(utterance, Part.TTS, error)
             raise
@@ -244,7 +251,7 @@ class ConversationAgent(Agent):
                         spoken = SpokenText(clause.speech, "", estimated_seconds(clause.speech))
                         attach(frame, spoken)
                     utterance.clips.append((spoken, clause))
-                    utterance.complete = utterance.complete or last
+                    utterance.complete = utterance.complete or (last and not utterance.calling)
                     first = False
                 yield frame
         if first:

@@ -133,8 +133,13 @@ class Controller:
                 raise InvalidParameterError(f"Text is too long: {len(text)} characters, at most {MAX_TEXT}")
             if "Priority" not in params and params.get("InterruptMode") == 1:
                 priority = Priority.HIGH
-            add = _boolean(params, "AddHistory", True)
-            return await instance.say(text, add_history=add, priority=priority, same_priority=same)
+            return await instance.say(
+                text,
+                add_history=_boolean(params, "AddHistory", True),
+                priority=priority,
+                same_priority=same,
+                enqueue_user_speech=_boolean(params, "EnqueueUserSpeech", False),
+            )
         return await instance.ask(
             text,
             system_prompt=_text(params, "SystemPrompt") or None,
@@ -142,6 +147,7 @@ class Controller:
             add_answer=_boolean(params, "AddAnswerToHistory", True),
             priority=priority,
             same_priority=same,
+            enqueue_user_speech=_boolean(params, "EnqueueUserSpeech", False),
         )
 
 

@@ -13,6 +13,7 @@ from typing import Any
 
 from livekit.agents import (
     AgentSession,
+    AgentStateChangedEvent,
     ConversationItemAddedEvent,
     SpeechCreatedEvent,
     UserStateChangedEvent,
@@ -39,7 +40,7 @@ from mien.conversation.rounds import (
     RoundTimings,
     Verdict,
 )
-from mien.conversation.session import build_session
+from mien.conversation.session import build_session, turn_end_s
 from mien.conversation.spec import EchoGuardMode, InstanceSpec, InterruptReason, SamePriority, Status
 from mien.conversation.text import Clause
 from mien.conversation.turns import UserTurns
@@ -86,7 +87,14 @@ class Dialogue:
         self.timings: deque[RoundTimings] = deque(maxlen=KEPT_TIMINGS)
         self._numbers = RoundNumbers(time.time())
         self._floor = Floor()
-        self._turns = UserTurns(self, reporter, self._floor, closed=lambda: self._closing)
+        self._turns = UserTurns(
+            self,
+            reporter,
+            self._floor,
+            closed=lambda: self._closing,
+            turn_end_s=turn_end_s(spec.vad),
+            manual=spec.advanced.walkie_talkie,
+        )
         self._turns.voice = self.voice
         self._pressed = False
         self._starting: Utterance | None = None
@@ -102,6 +110,7 @@ class Dialogue:
         session = self._session
         session.on("speech_created", self._on_speech_created)
         session.on("user_state_changed", self._on_user_state)
+        session.on("agent_state_changed", self._on_agent_state)
         session.on("conversation_item_added", self._on_item_added)
         session.on("user_transcription_timeout", lambda _: self._turns.no_text())
         self._media.output.on("playback_finished", self._on_playback_finished)
@@ -147,11 +156,20 @@ class Dialogue:
         """Whether the user's stream has been heard at all."""
         return self.voice.heard_at is not None
 
-    def use(self, *, llm: LlmSpec | None, tts: TtsSpec | None, asr: AsrSpec | None) -> None:
-        """Other engines from the next turn on. Raises RuntimeError where a vendor is refused."""
-        model = self._workshop.model(llm) if llm is not None else None
-        voice = self._workshop.voice(tts) if tts is not None else None
-        recogniser = self._workshop.recogniser(asr) if asr is not None else None
+    def use(
+        self, *, llm: LlmSpec | None, tts: TtsSpec | None, asr: AsrSpec | None, language: str | None = None
+    ) -> None:
+        """Other engines, or another language, from the next turn on. Raises RuntimeError where a vendor is refused."""
+        if language is not None:
+            asr, tts = asr or self._workshop.asr, tts or self.agent.tts_spec
+        before = self._workshop.asr
+        try:
+            model = self._workshop.model(llm) if llm is not None else None
+            recogniser = self._workshop.recogniser(asr, language) if asr is not None else None
+            voice = self._workshop.voice(tts) if tts is not None else None
+        except RuntimeError:
+            self._workshop.asr = before
+            raise
         if llm is not None and model is not None:
             self.agent.use_model(llm, model)
         if tts is not None and voice is not None:
@@ -209,6 +227,8 @@ class Dialogue:
         self._pressed = False
         self._turns.paused()
         round_.timings.began_at = self._loop.time()
+        if self._turns.hold():
+            return round_.number
         self._session.commit_user_turn(transcript_timeout=5.0, stt_flush_duration=1.0)
         return round_.number
 
@@ -219,7 +239,9 @@ class Dialogue:
         if self._spec.advanced.walkie_talkie:
             return not self._pressed
         active = self._floor.active
-        return active is not None and (active.outranks_user or not self._spec.advanced.voice_interrupts)
+        if active is None or active.user_waits:
+            return False
+        return active.outranks_user or not self._spec.advanced.voice_interrupts
 
     def _on_user_state(self, event: UserStateChangedEvent) -> None:
         if self._spec.advanced.walkie_talkie or self._closing:
@@ -228,6 +250,10 @@ class Dialogue:
             self._turns.begun()
         elif event.old_state == "speaking":
             self._turns.paused()
+
+    def answer(self, message: llm.ChatMessage) -> None:
+        """Answers a turn that the session did not see (`turns.Scene`)."""
+        self._session.generate_reply(user_input=message)
 
     def heard(self, event: stt.SpeechEvent) -> bool:
         """`agent.Host`."""
@@ -246,12 +272,11 @@ class Dialogue:
     def _begin(self, round_: Round) -> None:
         """Starts a proactive round."""
         self._floor.active = round_
-        if round_.outranks_user and self._turns.round is not None:
+        if round_.outranks_user and not round_.user_waits and self._turns.yield_floor():
             self._session.clear_user_turn()
-            self._turns.drop()
         utterance = new_utterance(round_, self._spec.advanced.meta_info)
         self._starting = utterance
-        interruptible = not round_.outranks_user
+        interruptible = not (round_.outranks_user or round_.user_waits)
         try:
             if round_.origin is Origin.SAY:
                 self._session.say(round_.text, allow_interruptions=interruptible, add_to_chat_ctx=round_.add_answer)
@@ -352,12 +377,20 @@ class Dialogue:
         utterance.shown.append(clause.display)
         utterance.ended = last
         self._report.agent_text(round_, clause.display, start=first, end=last)
-        if first:
+        if first or self.status is not Status.SPEAKING:
             self.set_status(Status.SPEAKING, round_, "tts_begin")
         spec = self._spec.advanced.meta_info
         info = {key: clause.meta[key] for key in (spec.send_keys if spec else ()) if key in clause.meta}
         if info:
             self._report.meta_info(round_, info)
+
+    def _on_agent_state(self, event: AgentStateChangedEvent) -> None:
+        """What was said before a tool was called is over, and the tool is not."""
+        utterance = self._current
+        if utterance is None or not utterance.calling or event.new_state != "thinking":
+            return
+        if self.status is Status.SPEAKING and not utterance.round.interrupted_by:
+            self.set_status(Status.THINKING, utterance.round, "llm_begin")
 
     def _on_playback_finished(self, event: PlaybackFinishedEvent) -> None:
         if self._current is not None and event.interrupted:

@@ -84,12 +84,12 @@ class Reporter:
         data = {"Code": code, "DeletedTimestamp": self._milliseconds(), "LatencyData": averages.wire()}
         self._callback("AgentInstanceDeleted", data)
 
-    def exception(self, code: int, message: str, round_: Round | None = None) -> None:
-        """A failure the call survives; of one kind at most one per round."""
+    def exception(self, code: int, message: str, round_: Round | None = None, *, about: str = "") -> None:
+        """A failure the call survives; of one code (and of one thing it is `about`) at most one per round."""
         if round_ is not None:
-            if code in round_.reported:
+            if (code, about) in round_.reported:
                 return
-            round_.reported.add(code)
+            round_.reported.add((code, about))
         self._observer.exception(code)
         log.warning("exception reported", instance=self._spec.instance_id, code=int(code), message=message)
         data: dict[str, Any] = {"Code": int(code), "Message": message}

@@ -25,9 +25,12 @@ from mien.conversation.port import (
     StreamTakenError,
     TtsDisabledError,
     UserNotPublishingError,
+    Webhooks,
 )
 from mien.conversation.rounds import Origin, Round
-from mien.conversation.spec import EchoGuardMode, InstanceSpec, Message, Priority, SamePriority, Status
+from mien.conversation.spec import EchoGuardMode, ExtrasUpdate, InstanceSpec, Message, Priority, SamePriority, Status
+from mien.conversation.tools import Toolbox
+from mien.conversation.welcome import Greeter
 from mien.rtc.port import (
     AgentPeer,
     DuplicateStreamError,
@@ -63,8 +66,10 @@ class LiveInstance:
         on_end: Callable[[LiveInstance, int], Awaitable[None]],
         observer: Observer | None = None,
         echo_guard: EchoGuardMode = "auto",
+        webhooks: Webhooks | None = None,
     ) -> None:
         self._spec = spec
+        self._webhooks = webhooks
         self._media = media
         self._engines = engines
         self._report = Reporter(spec, callbacks, observer=observer)
@@ -72,6 +77,8 @@ class LiveInstance:
         self._echo_guard = echo_guard
         self._peer: AgentPeer | None = None
         self._dialogue: Dialogue | None = None
+        self._toolbox: Toolbox | None = None
+        self._greeter: Greeter | None = None
         self._control = Controller(self, self._report)
         self._absent: asyncio.TimerHandle | None = None
         self._idle: asyncio.Task[None] | None = None
@@ -128,6 +135,13 @@ class LiveInstance:
             self._watch_user()
         self._report.created()
         self._dialogue.tell_notices()
+        if not spec.live:
+            self._toolbox = Toolbox(spec, self._report, self._webhooks, self._dialogue.agent.update_tools)
+            self._toolbox.model_changed(takes_tools=self._engines.takes_tools(spec.llm))
+            await self._toolbox.open()
+        if spec.welcome is not None:
+            self._greeter = Greeter(spec.welcome, self, peer)
+            self._greeter.start()
         self._opened = True
         if self._ended_early is not None:
             self._end(*self._ended_early)
@@ -141,10 +155,14 @@ class LiveInstance:
         if self._idle is not None:
             self._idle.cancel()
         await self._control.aclose()
+        if self._greeter is not None:
+            await self._greeter.aclose()
         if code:
             self._report.exception(code, message)
         if self._dialogue is not None:
             await self._dialogue.aclose()
+        if self._toolbox is not None:
+            await self._toolbox.aclose()
         await self._media.aclose()
         await self._report.close()
         if self._peer is not None:
@@ -187,12 +205,14 @@ class LiveInstance:
         add_history: bool = True,
         priority: Priority = Priority.MEDIUM,
         same_priority: SamePriority = SamePriority.CLEAR_AND_INTERRUPT,
+        enqueue_user_speech: bool = False,
     ) -> int:
         self._check()
         if self._spec.advanced.disable_tts:
             raise TtsDisabledError("AdvancedConfig.DisableTTS is set, so this instance cannot speak a text")
         round_ = self._live.new_round(Origin.SAY)
         round_.text, round_.add_answer, round_.priority = text, add_history, priority
+        round_.user_waits = self._keeps_user_waiting(round_, enqueue_user_speech)
         return self._propose(round_, same_priority)
 
     async def ask(
@@ -204,12 +224,14 @@ class LiveInstance:
         add_answer: bool = True,
         priority: Priority = Priority.MEDIUM,
         same_priority: SamePriority = SamePriority.CLEAR_AND_INTERRUPT,
+        enqueue_user_speech: bool = False,
     ) -> int:
         self._check()
         self._check_converses()
         round_ = self._live.new_round(Origin.ASK)
         round_.text, round_.system_prompt, round_.priority = text, system_prompt, priority
         round_.add_question, round_.add_answer = add_question, add_answer
+        round_.user_waits = self._keeps_user_waiting(round_, enqueue_user_speech)
         return self._propose(round_, same_priority)
 
     async def interrupt(self) -> int:
@@ -223,14 +245,21 @@ class LiveInstance:
         tts: TtsSpec | None = None,
         asr: AsrSpec | None = None,
         user_stream_id: str | None = None,
+        extras: ExtrasUpdate | None = None,
     ) -> None:
         self._check()
         self._check_converses()
         dialogue = self._live
+        extras = extras or ExtrasUpdate()
         try:
-            dialogue.use(llm=llm, tts=tts, asr=asr)
+            dialogue.use(llm=llm, tts=tts, asr=asr, language=extras.language)
         except RuntimeError as error:
             raise ConversationError(str(error)) from error
+        if self._toolbox is not None:
+            if llm is not None:
+                self._toolbox.model_changed(takes_tools=self._engines.takes_tools(llm))
+            if extras.tools is not None or extras.mcp_servers is not None:
+                await self._toolbox.update(extras.tools, extras.mcp_servers)
         if user_stream_id:
             await dialogue.voice.listen_to(user_stream_id)
 
@@ -278,6 +307,10 @@ class LiveInstance:
         number = self._live.propose(round_, same_priority)
         self._driven.set()
         return number
+
+    def _keeps_user_waiting(self, round_: Round, wanted: bool) -> bool:
+        """Whether the user's speech over `round_` waits for its end: where it may interrupt, it does that instead."""
+        return wanted and (round_.outranks_user or not self._spec.advanced.voice_interrupts) and not self._spec.live
 
     def _check(self) -> None:
         if self._shutting_down or self._closed:

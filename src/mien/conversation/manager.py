@@ -18,6 +18,7 @@ from mien.conversation.port import (
     InstanceLimitError,
     InstanceNotFoundError,
     TtsDisabledError,
+    Webhooks,
 )
 from mien.conversation.spec import InstanceSpec
 from mien.rtc.port import RoomService, RtcError, VideoKind
@@ -44,7 +45,9 @@ class Manager:
         cdn: Callable[[str], RoomService] | None = None,
         capacity: Capacity | None = None,
         observer: Observer | None = None,
+        webhooks: Webhooks | None = None,
     ) -> None:
+        """Without `webhooks` instances have no webhook tools."""
         self._settings = settings
         self._rooms = rooms
         self._cdn = cdn
@@ -53,6 +56,7 @@ class Manager:
         self._callbacks = callbacks
         self._capacity = capacity or Capacity(settings)
         self._observer = observer
+        self._webhooks = webhooks
         self._specs: dict[str, InstanceSpec] = {}
         self._instances: dict[str, LiveInstance] = {}
         self._ending: set[asyncio.Task[None]] = set()
@@ -83,6 +87,7 @@ class Manager:
                 on_end=self._ended,
                 observer=self._observer,
                 echo_guard=self._settings.echo_guard,
+                webhooks=self._webhooks,
             )
             self._instances[spec.instance_id] = instance
             await instance.open(rooms)

@@ -93,3 +93,6 @@ class Engines(Protocol):
 
     def language_of(self, spec: AsrSpec) -> str:
         """The language the user is expected to speak: "zh", "en", or "auto"."""
+
+    def takes_tools(self, spec: LlmSpec) -> bool:
+        """Whether the model can be given functions to call."""

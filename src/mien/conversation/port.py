@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from mien.conversation.spec import InstanceSpec, Message, Priority, SamePriority, Status
+from mien.conversation.spec import ExtrasUpdate, InstanceSpec, Message, Priority, SamePriority, Status
 from mien.speech.spec import AsrSpec, LlmSpec, TtsSpec
 
 
@@ -88,6 +88,19 @@ class CallbackSink(Protocol):
     def emit(self, event: CallbackEvent) -> None: ...
 
 
+class WebhookError(Exception):
+    """The business backend gave no answer that can be used; the text says why."""
+
+
+class Webhooks(Protocol):
+    """Asks the business backend something and waits for the answer."""
+
+    async def call(
+        self, app_id: int, url: str, body: dict[str, Any], *, headers: Mapping[str, str], timeout_s: float
+    ) -> str:
+        """Posts `body`, signed, and returns the text of the answer. Raises WebhookError."""
+
+
 class Instance(Protocol):
     """One running agent."""
 
@@ -106,8 +119,12 @@ class Instance(Protocol):
         add_history: bool = True,
         priority: Priority = Priority.MEDIUM,
         same_priority: SamePriority = SamePriority.CLEAR_AND_INTERRUPT,
+        enqueue_user_speech: bool = False,
     ) -> int:
-        """Speaks `text` as given (SendAgentInstanceTTS) and returns its round at once, also when it is queued."""
+        """Speaks `text` as given (SendAgentInstanceTTS) and returns its round at once, also when it is queued.
+
+        With `enqueue_user_speech`, what the user says over it is answered afterwards, if they cannot interrupt it.
+        """
 
     async def ask(
         self,
@@ -118,8 +135,9 @@ class Instance(Protocol):
         add_answer: bool = True,
         priority: Priority = Priority.MEDIUM,
         same_priority: SamePriority = SamePriority.CLEAR_AND_INTERRUPT,
+        enqueue_user_speech: bool = False,
     ) -> int:
-        """Asks the model and speaks its answer (SendAgentInstanceLLM); returns the round at once."""
+        """Asks the model and speaks its answer (SendAgentInstanceLLM); returns the round at once. See `say`."""
 
     async def interrupt(self) -> int:
         """Stops what is being thought or said; returns the interrupted round (the latest one when nothing was)."""
@@ -131,8 +149,9 @@ class Instance(Protocol):
         tts: TtsSpec | None = None,
         asr: AsrSpec | None = None,
         user_stream_id: str | None = None,
+        extras: ExtrasUpdate | None = None,
     ) -> None:
-        """Replaces engines or the stream it listens to, from the next turn on."""
+        """Replaces engines, the stream it listens to, tools or language, from the next turn on."""
 
     async def start_listening(self, user_id: str | None = None, sequence: int | None = None) -> int: ...
     async def stop_listening(self, user_id: str | None = None, sequence: int | None = None) -> int: ...

@@ -92,7 +92,11 @@ class Round:
     transcript_sent: str | None = None
     committed: bool = False
     interrupted_by: InterruptReason | None = None
-    reported: set[int] = field(default_factory=set)
+    user_waits: bool = False
+    """Whether the user's speech over it is answered after it (EnqueueUserSpeech), where it cannot interrupt."""
+    held: bool = False
+    """Whether the user said it over a round that kept the floor."""
+    reported: set[tuple[int, str]] = field(default_factory=set)
 
     @property
     def outranks_user(self) -> bool:

@@ -15,6 +15,8 @@ RESUME_AFTER_S = 1.5
 """After a false interruption the agent goes on when this much silence has passed: longer than recognition takes."""
 NO_TEXT_AFTER_S = 4.0
 """Voice without recognised words is given up after this time."""
+MAX_TOOL_STEPS = 5
+"""Times in one turn the model may call tools; then it must answer with what it knows."""
 MIN_SPEECH_S = 0.05
 MIN_SILENCE_S = 0.25
 """Silence after which recognition of what was said begins, long before the turn is over."""
@@ -30,18 +32,22 @@ def detector(vad_spec: VadSpec, engines: Engines) -> vad.VAD:
     )
 
 
+def turn_end_s(vad_spec: VadSpec) -> float:
+    """Silence after which the user's turn is over."""
+    return max(vad_spec.silence_segmentation_ms, vad_spec.pause_interval_ms or 0) / 1000
+
+
 def turn_handling(spec: InstanceSpec) -> TurnHandlingOptions:
     """Turn detection, interruption and early generation for an instance."""
-    silence = spec.vad.silence_segmentation_ms
-    pause = spec.vad.pause_interval_ms or 0
-    delay = max(silence, pause) / 1000
+    delay = turn_end_s(spec.vad)
     return {
         "turn_detection": "manual" if spec.advanced.walkie_talkie else "vad",
         "endpointing": {"mode": "fixed", "min_delay": delay, "max_delay": delay},
         "interruption": {
             "enabled": True,
             "mode": "vad",
-            "discard_audio_if_uninterruptible": True,
+            # What must not be heard is silenced before it comes here (`UserVoice`); the rest is to be recognised.
+            "discard_audio_if_uninterruptible": False,
             "min_duration": max(MIN_INTERRUPTION_S, spec.vad.min_speech_ms / 1000),
             "min_words": 0,
             "resume_false_interruption": True,
@@ -65,6 +71,7 @@ def build_session(spec: InstanceSpec, engines: Engines) -> AgentSession[None]:
         # Our own text pipeline does this, clause by clause.
         tts_text_transforms=None,
         aec_warmup_duration=None,
+        max_tool_steps=MAX_TOOL_STEPS,
         user_away_timeout=None,
         transcription_timeout=None if spec.live else NO_TEXT_AFTER_S,
         session_close_transcript_timeout=0.0,

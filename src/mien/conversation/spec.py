@@ -128,6 +128,47 @@ class DigitalHumanSpec:
 
 
 @dataclass(frozen=True, slots=True)
+class ToolSpec:
+    """A function the model may call, run by posting to `url`. `parameters` is the JSON schema of its arguments."""
+
+    name: str
+    description: str
+    parameters: JsonObject
+    url: str
+    headers: dict[str, str] = field(default_factory=dict)
+    timeout_s: float = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class McpServerSpec:
+    """An MCP server reached by streamable HTTP. `allowed` None: all of its tools."""
+
+    url: str
+    headers: dict[str, str] = field(default_factory=dict)
+    allowed: tuple[str, ...] | None = None
+    timeout_s: float = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class WelcomeSpec:
+    """What is spoken once when the user has come: `text` as given, or the model's answer to `prompt`."""
+
+    text: str = ""
+    prompt: str = ""
+    priority: Priority = Priority.HIGH
+    delay_s: float = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class ExtrasUpdate:
+    """What of Mien's own members changes on a running instance; None stays as it is."""
+
+    tools: tuple[ToolSpec, ...] | None = None
+    mcp_servers: tuple[McpServerSpec, ...] | None = None
+    language: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class InstanceSpec:
     """Everything one agent instance needs."""
 
@@ -148,6 +189,9 @@ class InstanceSpec:
     live: bool = False
     cdn_url: str = field(default="", repr=False)
     """RTMP address it is pushed to; then the ids in `rtc` are empty. Holds a stream key, which is a password."""
+    tools: tuple[ToolSpec, ...] = ()
+    mcp_servers: tuple[McpServerSpec, ...] = ()
+    welcome: WelcomeSpec | None = None
 
 
 __all__ = [
@@ -155,17 +199,21 @@ __all__ = [
     "AsrSpec",
     "CallbackSpec",
     "DigitalHumanSpec",
+    "ExtrasUpdate",
     "HistorySpec",
     "InstanceSpec",
     "InterruptReason",
     "JsonObject",
     "LlmSpec",
+    "McpServerSpec",
     "Message",
     "MetaInfoSpec",
     "Priority",
     "RtcSpec",
     "SamePriority",
     "Status",
+    "ToolSpec",
     "TtsSpec",
     "VadSpec",
+    "WelcomeSpec",
 ]

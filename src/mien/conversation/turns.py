@@ -34,13 +34,31 @@ class Scene(Protocol):
     def new_round(self, origin: Origin) -> Round: ...
     def interrupt_active(self, reason: InterruptReason) -> None: ...
     def set_status(self, status: Status, round_: Round, reason: str) -> None: ...
+    def answer(self, message: llm.ChatMessage) -> None:
+        """Answers `message`, which the session did not see."""
 
 
 class UserTurns:
-    """Follows the user. `round` is their turn while it is not over; None when they have not begun one."""
+    """Follows the user. `round` is their turn while it is not over; None when they have not begun one.
 
-    def __init__(self, scene: Scene, reporter: Reporter, floor: Floor, *, closed: Callable[[], bool]) -> None:
+    What the user says over a round that lets them wait (`Round.user_waits`) is held here, hidden from the session, and
+    answered when the floor is free and they have been silent for `turn_end_s`.
+    """
+
+    def __init__(
+        self,
+        scene: Scene,
+        reporter: Reporter,
+        floor: Floor,
+        *,
+        closed: Callable[[], bool],
+        turn_end_s: float,
+        manual: bool = False,
+    ) -> None:
+        """`manual`: a button begins and ends the user's turn."""
         self._scene = scene
+        self._manual = manual
+        self._turn_end_s = turn_end_s
         self._report = reporter
         self._floor = floor
         self._closed = closed
@@ -50,10 +68,15 @@ class UserTurns:
         self._held_text: str | None = None
         self._surely_speaking: asyncio.TimerHandle | None = None
         self._failed_at: float | None = None
+        self._take_up: asyncio.TimerHandle | None = None
+        self._paused_at = 0.0
+        self._unheard = False
+        """Whether words of the latest speech may still be recognised."""
 
     def aclose(self) -> None:
         """Forgets what is pending."""
         self._cancel_timer()
+        self._stop_taking_up()
 
     def begun(self) -> None:
         """Voice of the user is heard."""
@@ -62,7 +85,8 @@ class UserTurns:
             if self.voice is not None:
                 self.voice.record()
         round_ = self.round
-        round_.speaking = True
+        round_.speaking = self._unheard = True
+        self._stop_taking_up()
         self._report.user_speech(round_, True)
         if self._floor.active is None:
             self._scene.set_status(Status.LISTENING, round_, "user_speech_begin")
@@ -75,6 +99,7 @@ class UserTurns:
         self._cancel_timer()
         if (round_ := self.round) is not None and round_.speaking:
             round_.speaking = False
+            self._paused_at = self._loop.time()
             self._report.user_speech(round_, False)
 
     def heard(self, event: stt.SpeechEvent) -> bool:
@@ -85,19 +110,22 @@ class UserTurns:
         final = event.type is kinds.FINAL_TRANSCRIPT
         text = event.alternatives[0].text.strip() if event.alternatives else ""
         self._failed_at = None
+        if final:
+            self._unheard = False
         if not text:
             if final:
                 self.no_text()
             return True
         active = self._floor.active
+        round_ = self.round
         if active is not None and not active.interrupted_by and is_backchannel(text):
-            if final:
+            if final and not (round_ and round_.held):
                 self.drop()
             return False
-        round_ = self.round
+        waits = self._waits(round_)
         if round_ is None:
-            return True
-        if active is not None:
+            return not waits
+        if active is not None and not waits:
             self.take_floor()
         so_far = _tidy(f"{round_.transcript} {text}")
         if final:
@@ -106,9 +134,12 @@ class UserTurns:
         if self._floor.active is None:
             self._report.user_text(round_, so_far, final=False)
         else:
-            # Its first message must not come before the end of the round it interrupts.
+            # Its first message must not come before the end of the round it interrupts, or waits for.
             self._held_text = so_far
-        return True
+        round_.held = round_.held or (waits and final)
+        if waits and final:
+            self._take_up_soon()
+        return not waits
 
     def recogniser_failed(self, error: BaseException) -> None:
         """Recognition broke and will be opened again."""
@@ -119,12 +150,17 @@ class UserTurns:
 
     def completed(self, message: llm.ChatMessage) -> bool:
         """The turn is over and takes the floor; False when there is nothing to answer."""
+        round_ = self.round
+        if round_ is not None and round_.held:
+            # The session knows only what was said after the floor was free.
+            message.content = [round_.transcript]
         text = _tidy(message.text_content or "")
         if not text or self._closed():
             self.no_text(force=True)
             return False
-        round_ = self.round or self._scene.new_round(Origin.USER)
+        round_ = round_ or self._scene.new_round(Origin.USER)
         self.round = None
+        self._stop_taking_up()
         now = self._loop.time()
         stopped = message.metrics.get("stopped_speaking_at")
         timings = round_.timings
@@ -150,6 +186,9 @@ class UserTurns:
     def no_text(self, *, force: bool = False) -> None:
         """Voice was heard and no words; the turn ends unless the user is still speaking."""
         round_ = self.round
+        self._unheard = False
+        if round_ is not None and round_.held:
+            self._take_up_soon()
         if round_ is None or round_.transcript or (round_.speaking and not force):
             return
         self._report.exception(ExceptionCode.NO_TEXT, "voice was heard, but no words were recognised in it", round_)
@@ -159,6 +198,7 @@ class UserTurns:
         """Forgets a turn that gets no answer."""
         round_, self.round, self._held_text = self.round, None, None
         self._cancel_timer()
+        self._stop_taking_up()
         if round_ is None:
             return
         if round_.speaking:
@@ -169,11 +209,18 @@ class UserTurns:
         if self._scene.status is Status.LISTENING:
             self._scene.set_status(Status.IDLE, round_, "no_text")
 
+    def yield_floor(self) -> bool:
+        """Something more important is said now: a turn that is open is forgotten, but not one that waits anyway."""
+        if self.round is None or self.round.held:
+            return False
+        self.drop()
+        return True
+
     def take_floor(self) -> None:
         """The user interrupts: what they may interrupt stops, and what waits behind it is dropped."""
         self._cancel_timer()
         active = self._floor.active
-        if active is not None and not active.outranks_user and not active.interrupted_by:
+        if active is not None and not (active.outranks_user or active.user_waits or active.interrupted_by):
             self._floor.clear(up_to=Priority.MEDIUM)
             self._scene.interrupt_active(InterruptReason.USER_SPEECH)
 
@@ -185,6 +232,45 @@ class UserTurns:
         text, self._held_text = self._held_text, None
         if text is not None:
             self._report.user_text(round_, text, final=False)
+        self._take_up_soon()
+
+    def hold(self) -> bool:
+        """The user has let go of the button: True when their turn waits for the end of what is said."""
+        round_ = self.round
+        if round_ is None or not self._waits(round_):
+            return False
+        round_.held = True
+        return True
+
+    def _waits(self, round_: Round | None) -> bool:
+        """Whether what the user says is hidden from the session and held."""
+        if self._floor.active is None:
+            # The session ends a turn by itself only where it listens for its end.
+            return self._manual and round_ is not None and round_.held
+        return self._floor.active.user_waits
+
+    def _take_up_soon(self) -> None:
+        """Ends a held turn when the user has been silent long enough. One whose last words are not recognised yet is
+        ended by the session, which hears them."""
+        round_ = self.round
+        if round_ is None or not round_.held or round_.speaking or self._unheard or self._floor.active is not None:
+            return
+        self._stop_taking_up()
+        due = max(self._loop.time(), self._paused_at + self._turn_end_s)
+        self._take_up = self._loop.call_at(due, self._end_held)
+
+    def _end_held(self) -> None:
+        self._take_up = None
+        if self.round is None or self._floor.active is not None or self._closed():
+            return
+        message = llm.ChatMessage(role="user", content=[self.round.transcript])
+        if self.completed(message):
+            self._scene.answer(message)
+
+    def _stop_taking_up(self) -> None:
+        if self._take_up is not None:
+            self._take_up.cancel()
+            self._take_up = None
 
     def _cancel_timer(self) -> None:
         if self._surely_speaking is not None:

@@ -41,6 +41,8 @@ class Utterance:
     heard: str | None = None
     """What was heard before an interruption, as playback reports it."""
     failures: list[tuple[Part, BaseException]] = field(default_factory=list)
+    calling: bool = False
+    """Whether the model has called tools and not been told their results yet: there is more to come."""
 
     @property
     def chosen(self) -> bool:

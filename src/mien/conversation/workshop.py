@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from livekit.agents import llm, stt, tts
@@ -30,11 +31,16 @@ class Workshop:
         self._media = media
         self._report = reporter
         self._agent_info = agent_info
+        self.asr = spec.asr
+        """The recogniser in use; voices speak its language."""
         self._made: list[stt.STT[Any] | tts.TTS[Any] | llm.LLM[Any]] = []
         self._notices: list[tuple[int, str]] | None = []
 
-    def recogniser(self, spec: AsrSpec) -> stt.STT[Any]:
-        engine = self._engines.stt(spec, on_notice=self._notice)
+    def recogniser(self, spec: AsrSpec, language: str | None = None) -> stt.STT[Any]:
+        """A recogniser, and from now on voices in its language; None keeps the language there is."""
+        asr = replace(spec, language=self.asr.language if language is None else language)
+        engine = self._engines.stt(asr, on_notice=self._notice)
+        self.asr = asr
         self._made.append(engine)
         return engine
 
@@ -45,7 +51,7 @@ class Workshop:
 
     def voice(self, spec: TtsSpec) -> tts.TTS[Any]:
         """A voice in the language the user speaks, with the face's own voice where the agent chooses none."""
-        language = self._engines.language_of(self._spec.asr)
+        language = self._engines.language_of(self.asr)
         engine = self._engines.tts(
             spec,
             default_voices=self._media.voices,

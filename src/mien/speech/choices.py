@@ -93,7 +93,10 @@ def model_of(spec: LlmSpec, settings: Settings) -> LlmSpec:
 
 
 def language_of(spec: AsrSpec) -> Language:
-    """The language a recogniser listens for, from any vendor's parameters; "auto" where they leave it open."""
+    """The language a recogniser listens for: the spec's, or that of any vendor's parameters; "auto" where both leave
+    it open."""
+    if spec.language in ("zh", "en", "auto"):
+        return spec.language  # type: ignore[return-value]
     engine = _find(spec.params, "engine_model_type")
     if isinstance(engine, str) and engine:
         found = re.match(r"\d+k_(zh_en|zh|en|yue)?", engine.lower())

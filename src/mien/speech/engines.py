@@ -184,6 +184,10 @@ class Engines:
         """The language an agent's recogniser listens for."""
         return choices.language_of(spec)
 
+    def takes_tools(self, spec: LlmSpec) -> bool:
+        """Whether an agent's model can call functions; the local one is too small to do it sensibly."""
+        return bool(choices.model_of(spec, self._settings).url)
+
     async def recognise(self, samples: Samples, language: Language, *, patience_s: float = 0.0) -> Recognition:
         """Recognises 16 kHz speech with the local model; others may go first for `patience_s`."""
         whisper = await self._whisper.get()

@@ -38,8 +38,12 @@ class TtsSpec:
 
 @dataclass(frozen=True, slots=True)
 class AsrSpec:
-    """Which recogniser. Vendor "Local" or "" is this server's own."""
+    """Which recogniser. Vendor "Local" or "" is this server's own.
+
+    `language` "zh", "en" or "auto" is what the user speaks, whatever `params` say; "" leaves it to them.
+    """
 
     vendor: str = ""
     params: JsonObject = field(default_factory=dict)
     hot_word: str = ""
+    language: str = ""

@@ -1,4 +1,4 @@
-"""Registered agents. Their LLM, TTS and ASR objects are kept and given back exactly as they were sent."""
+"""Registered agents. Their LLM, TTS, ASR and Mien objects are kept and given back exactly as they were sent."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class UnknownAgentError(StoreError):
 
 @dataclass(frozen=True, slots=True)
 class AgentRecord:
-    """A registered agent; None means the object was never given."""
+    """A registered agent; None means the object was never given. `extras` is the member `Mien`."""
 
     agent_id: str
     name: str = ""
@@ -33,6 +33,7 @@ class AgentRecord:
     tts: JsonObject | None = None
     asr: JsonObject | None = None
     vad: JsonObject | None = None
+    extras: JsonObject | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +63,7 @@ class Agents:
                     tts=agent.tts,
                     asr=agent.asr,
                     vad=agent.vad,
+                    extras=agent.extras,
                 )
             )
             try:
@@ -79,13 +81,15 @@ class Agents:
         tts: JsonObject | None = None,
         asr: JsonObject | None = None,
         vad: JsonObject | None = None,
+        extras: JsonObject | None = None,
     ) -> None:
         """Replaces the objects that are given, each as a whole. Raises UnknownAgentError."""
         async with self._database.transaction() as session:
             row = await session.scalar(_one(app_id, agent_id))
             if row is None:
                 raise _unknown(agent_id)
-            for column, value in (("name", name), ("llm", llm), ("tts", tts), ("asr", asr), ("vad", vad)):
+            given = {"name": name, "llm": llm, "tts": tts, "asr": asr, "vad": vad, "extras": extras}
+            for column, value in given.items():
                 if value is not None:
                     setattr(row, column, value)
 
@@ -132,4 +136,4 @@ def _unknown(agent_id: str) -> UnknownAgentError:
 
 
 def _record(row: AgentRow) -> AgentRecord:
-    return AgentRecord(row.agent_id, row.name, row.llm, row.tts, row.asr, row.vad)
+    return AgentRecord(row.agent_id, row.name, row.llm, row.tts, row.asr, row.vad, row.extras)

@@ -45,6 +45,8 @@ class AgentRow(Base):
     tts: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
     asr: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
     vad: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
+    extras: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
+    """The member `Mien`."""
 
 
 class OutboxRow(Base):

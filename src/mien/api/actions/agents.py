@@ -21,7 +21,7 @@ GROUP = "Agents"
 async def register_agent(call: Call, body: RegisterAgent) -> None:
     """Registers an agent: its model, voice and recogniser under a name of the caller's choice."""
     llm_spec(body.LLM)  # refuses the trial credential at a foreign address
-    objects = {name.lower(): member(call.raw, name) for name in ("LLM", "TTS", "ASR", "VAD")}
+    objects = _objects(call.raw)
     await call.deps.store.agents.add(call.app.app_id, AgentRecord(body.AgentId, body.Name, **objects))
 
 
@@ -29,7 +29,7 @@ async def register_agent(call: Call, body: RegisterAgent) -> None:
 async def update_agent(call: Call, body: UpdateAgent) -> None:
     """Changes a registered agent; running instances keep what they were created with."""
     llm_spec(body.LLM)
-    objects = {name.lower(): member(call.raw, name) for name in ("LLM", "TTS", "ASR", "VAD")}
+    objects = _objects(call.raw)
     await call.deps.store.agents.update(call.app.app_id, body.AgentId, name=body.Name, **objects)
 
 
@@ -57,14 +57,21 @@ async def query_agents(call: Call, body: QueryAgents) -> JsonObject:
     return {"Agents": [_wire(agent) for agent in agents]}
 
 
+def _objects(raw: JsonObject) -> dict[str, JsonObject | None]:
+    """The objects that are stored, exactly as they were sent, by their name in the store."""
+    objects = {name.lower(): member(raw, name) for name in ("LLM", "TTS", "ASR", "VAD")}
+    return objects | {"extras": member(raw, "Mien")}
+
+
 def _wire(agent: AgentRecord) -> JsonObject:
-    return {
+    wire = {
         "AgentId": agent.agent_id,
         "Name": agent.name,
         "LLM": agent.llm or {},
         "TTS": agent.tts or {},
         "ASR": agent.asr or {},
     }
+    return wire if agent.extras is None else wire | {"Mien": agent.extras}
 
 
 def _cursor(after: int) -> str:

@@ -29,6 +29,7 @@ async def send_agent_instance_tts(call: Call, body: SendAgentInstanceTTS) -> Jso
         add_history=body.AddHistory,
         priority=Priority(body.Priority or older_spelling),
         same_priority=SamePriority(body.SamePriorityOption),
+        enqueue_user_speech=body.EnqueueUserSpeech,
     )
     return {"Round": number}
 
@@ -43,6 +44,7 @@ async def send_agent_instance_llm(call: Call, body: SendAgentInstanceLLM) -> Jso
         add_answer=body.AddAnswerToHistory,
         priority=Priority(body.Priority),
         same_priority=SamePriority(body.SamePriorityOption),
+        enqueue_user_speech=body.EnqueueUserSpeech,
     )
     return {"Round": number}
 

@@ -7,6 +7,7 @@ import json
 
 from mien.api.actions.registry import Call, action
 from mien.api.errors import ApiError, ReturnCode, invalid
+from mien.api.extras import extras_update
 from mien.api.schemas import results
 from mien.api.schemas.base import JsonObject
 from mien.api.schemas.engines import Tts
@@ -83,6 +84,7 @@ async def update_agent_instance(call: Call, body: UpdateAgentInstance) -> None:
         tts=tts,
         asr=asr_spec(body.ASR) if body.ASR else None,
         user_stream_id=body.RTC.UserStreamId if body.RTC else None,
+        extras=extras_update(body.Mien),
     )
 
 

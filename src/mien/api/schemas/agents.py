@@ -8,6 +8,7 @@ from pydantic import Field
 
 from mien.api.schemas.base import AgentIdText, Wire, utf8
 from mien.api.schemas.engines import Asr, Llm, Tts, Vad
+from mien.api.schemas.extras import Extras
 
 NameText = Annotated[str, utf8(256)]
 
@@ -21,6 +22,7 @@ class RegisterAgent(Wire):
     TTS: Tts | None = None
     ASR: Asr | None = None
     VAD: Vad | None = None
+    Mien: Extras | None = None
 
 
 class UpdateAgent(Wire):
@@ -32,6 +34,7 @@ class UpdateAgent(Wire):
     TTS: Tts | None = None
     ASR: Asr | None = None
     VAD: Vad | None = None
+    Mien: Extras | None = None
 
 
 class UnregisterAgent(Wire):

@@ -12,6 +12,7 @@ from mien.api.schemas.instances import HistoryMessage
 PriorityName = Literal["Low", "Medium", "High"]
 SamePriorityName = Literal["ClearAndInterrupt", "Enqueue"]
 SpokenText = Annotated[str, not_blank(300)]
+WAITING_USER = "What the user says over it, where that cannot interrupt it, is answered after it instead of ignored"
 AskedText = Annotated[str, not_blank(32_000)]
 
 
@@ -30,7 +31,7 @@ class SendAgentInstanceTTS(Wire):
     InterruptMode: Flag = Field(default=0, description="Older spelling of Priority: 0 Medium, 1 High")
     Priority: PriorityName | None = Field(default=None, description="Default Medium")
     SamePriorityOption: SamePriorityName = "ClearAndInterrupt"
-    EnqueueUserSpeech: bool = False
+    EnqueueUserSpeech: bool = Field(default=False, description=WAITING_USER)
 
 
 class SendAgentInstanceLLM(Wire):
@@ -43,7 +44,7 @@ class SendAgentInstanceLLM(Wire):
     AddAnswerToHistory: bool = True
     Priority: PriorityName = "Medium"
     SamePriorityOption: SamePriorityName = "ClearAndInterrupt"
-    EnqueueUserSpeech: bool = False
+    EnqueueUserSpeech: bool = Field(default=False, description=WAITING_USER)
 
 
 class AddAgentInstanceMsg(Wire):

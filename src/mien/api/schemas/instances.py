@@ -19,6 +19,7 @@ from mien.api.schemas.base import (
     utf8,
 )
 from mien.api.schemas.engines import Asr, Llm, Tts, Vad
+from mien.api.schemas.extras import Extras, ExtrasUpdate
 
 ExtraInfo = Annotated[str, utf8(1024)]
 Mark = Annotated[str, not_blank(64)]
@@ -138,6 +139,7 @@ class CreateAgentInstance(Wire):
     MessageHistory: History | None = None
     CallbackConfig: Callbacks | None = None
     AdvancedConfig: Advanced | None = None
+    Mien: Extras | None = None
 
 
 class CreateDigitalHumanAgentInstance(CreateAgentInstance):
@@ -194,6 +196,7 @@ class UpdateAgentInstance(Wire):
     TTS: Tts | None = None
     ASR: Asr | None = None
     RTC: RtcUpdate | None = None
+    Mien: ExtrasUpdate | None = None
 
 
 class DeleteAgentInstance(Wire):

@@ -11,13 +11,14 @@ from mien.api.schemas.instances import HistoryMessage
 
 
 class AgentInfo(Wire):
-    """A registered agent; LLM, TTS and ASR exactly as they were sent, `{}` where nothing was."""
+    """A registered agent; LLM, TTS and ASR exactly as they were sent, `{}` where nothing was; Mien only if it was."""
 
     AgentId: str
     Name: str
     LLM: JsonObject
     TTS: JsonObject
     ASR: JsonObject
+    Mien: JsonObject | None = None
 
 
 class AgentList(Wire):

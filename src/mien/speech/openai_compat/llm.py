@@ -55,12 +55,13 @@ class OpenAICompatLLM(llm.LLM[str]):
     def provider(self) -> str:
         return urlsplit(self._spec.url).hostname or "unknown"
 
-    def body(self, context: llm.ChatContext, tools: list[llm.Tool]) -> JsonObject:
-        """The request for `context`."""
+    def body(self, context: llm.ChatContext, tools: list[llm.Tool], *, may_call: bool = True) -> JsonObject:
+        """The request for `context`. Without `may_call` the model must answer in words."""
         if self.speaks_responses:
-            return responses_body(self._spec, context, tools)
+            return responses_body(self._spec, context, tools, may_call=may_call)
         wants_info = self._spec.add_agent_info and self._agent_info is not None
-        return chat_body(self._spec, context, tools, self._agent_info() if wants_info and self._agent_info else None)
+        info = self._agent_info() if wants_info and self._agent_info else None
+        return chat_body(self._spec, context, tools, info, may_call=may_call)
 
     @property
     def speaks_responses(self) -> bool:
@@ -88,7 +89,9 @@ class OpenAICompatLLM(llm.LLM[str]):
         tool_choice: NotGivenOr[llm.ToolChoice] = NOT_GIVEN,
         extra_kwargs: NotGivenOr[dict[str, Any]] = NOT_GIVEN,
     ) -> llm.LLMStream:
-        return _Stream(self, chat_ctx=chat_ctx, tools=tools or [], conn_options=conn_options)
+        return _Stream(
+            self, chat_ctx=chat_ctx, tools=tools or [], conn_options=conn_options, may_call=tool_choice != "none"
+        )
 
     async def _prewarm_impl(self) -> None:
         parts = urlsplit(self._spec.url)
@@ -104,17 +107,26 @@ class _Stream(llm.LLMStream):
         chat_ctx: llm.ChatContext,
         tools: list[llm.Tool],
         conn_options: APIConnectOptions,
+        may_call: bool,
     ) -> None:
         self._model = model
+        self._may_call = may_call
         super().__init__(model, chat_ctx=chat_ctx, tools=tools, conn_options=conn_options)
 
     async def _run(self) -> None:
         request_id = utils.shortuuid("llm_")
+        # Some services give no ids, or the same ones in every answer; a result must find its call.
+        taken = {item.call_id for item in self._chat_ctx.items if item.type == "function_call"}
         async for delta in self._deltas():
-            calls = [
-                llm.FunctionToolCall(name=call.name, arguments=call.arguments, call_id=call.call_id)
-                for call in delta.tool_calls
-            ]
+            calls = []
+            for call in delta.tool_calls:
+                call_id = call.call_id if call.call_id and call.call_id not in taken else utils.shortuuid("call_")
+                taken.add(call_id)
+                calls.append(
+                    llm.FunctionToolCall(
+                        name=call.name, arguments=call.arguments, call_id=call_id, extra=call.extra or None
+                    )
+                )
             if delta.text or calls:
                 self._event_ch.send_nowait(
                     llm.ChatChunk(
@@ -165,7 +177,7 @@ class _Stream(llm.LLMStream):
         request = client.build_request(
             "POST",
             spec.url,
-            json=self._model.body(self._chat_ctx, self._tools),
+            json=self._model.body(self._chat_ctx, self._tools, may_call=self._may_call),
             headers=headers,
             timeout=httpx.Timeout(SILENCE_S, connect=min(CONNECT_S, self._conn_options.timeout)),
         )

@@ -7,6 +7,7 @@ import re
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from mien.speech.openai_compat.calls import REASONING, CallPieces, ToolCall
 from mien.speech.openai_compat.errors import LlmCode, LlmError, failure, from_body
 from mien.speech.openai_compat.sse import DONE
 
@@ -63,15 +64,6 @@ def _tail(text: str) -> str:
         return ""
     tail = text[start:].lower()
     return text[start:] if any(tag.startswith(tail) for tag in _MAYBE_TAG) else ""
-
-
-@dataclass(frozen=True, slots=True)
-class ToolCall:
-    """A function the model wants to be called; `arguments` is JSON text."""
-
-    call_id: str
-    name: str
-    arguments: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +139,8 @@ class ChatReader(_Base):
 
     def __init__(self, where: str) -> None:
         super().__init__(where)
-        self._calls: dict[int, ToolCall] = {}
+        self._calls = CallPieces()
+        self._reasoning = ""
 
     def read(self, payload: str) -> Delta:
         """See `Reader`."""
@@ -165,11 +158,12 @@ class ChatReader(_Base):
         body = choice.get("delta")
         if not isinstance(body, dict):
             # MiniMax ends with the whole message once more; a server that does not stream sends only that.
-            body = choice.get("message") if not self._anything else None
+            body = choice.get("message") if not (self._anything or self._calls) else None
         if isinstance(body, dict):
             text = _text(body.get("content"))
             delta.text = self._spoken(text) if text else ""
-            self._collect(body.get("tool_calls"))
+            self._reasoning += _text(body.get(REASONING))
+            self._calls.add(body.get("tool_calls"))
         if choice.get("finish_reason") == "content_filter":
             raise failure(self._where, LlmCode.CONTENT, "the answer was stopped by the content filter")
         if choice.get("finish_reason"):
@@ -191,29 +185,20 @@ class ChatReader(_Base):
         return self._end()
 
     def _end(self) -> Delta:
-        calls = [call for _, call in sorted(self._calls.items())]
+        calls = self._calls.take()
         self._anything = self._anything or bool(calls)
-        self._calls = {}
+        if calls and self._reasoning:
+            calls[0].extra[REASONING] = self._reasoning
         return Delta(text=self._think.finish(), tool_calls=calls)
-
-    def _collect(self, pieces: Any) -> None:
-        """Adds pieces of tool calls, which arrive spread over events."""
-        for number, piece in enumerate(pieces if isinstance(pieces, list) else []):
-            if not isinstance(piece, dict):
-                continue
-            function = piece.get("function") or {}
-            index = piece.get("index")
-            place = index if isinstance(index, int) else number
-            old = self._calls.get(place, ToolCall("", "", ""))
-            self._calls[place] = ToolCall(
-                old.call_id or str(piece.get("id") or f"call_{place}"),
-                old.name or str(function.get("name") or ""),
-                old.arguments + str(function.get("arguments") or ""),
-            )
 
 
 class ResponsesReader(_Base):
     """The Responses API's events; reasoning events are skipped."""
+
+    def __init__(self, where: str) -> None:
+        super().__init__(where)
+        self._arguments: dict[str, str] = {}
+        self._called: set[str] = set()
 
     def read(self, payload: str) -> Delta:
         """See `Reader`."""
@@ -230,11 +215,17 @@ class ResponsesReader(_Base):
                 return Delta(text=self._spoken(str(event.get("delta") or "")))
             case "response.refusal.delta":
                 return Delta(text=self._spoken(str(event.get("delta") or "")))
+            case "response.function_call_arguments.delta":
+                item_id = str(event.get("item_id") or "")
+                self._arguments[item_id] = self._arguments.get(item_id, "") + str(event.get("delta") or "")
+                return Delta()
             case "response.output_item.done":
-                return self._item(event.get("item"))
+                return Delta(tool_calls=self._function_calls([event.get("item")]))
             case "response.completed":
                 self.done = True
-                return Delta(text=self._think.finish(), usage=_usage(inner.get("usage")))
+                # Some services name a call only here.
+                calls = self._function_calls(inner.get("output"))
+                return Delta(text=self._think.finish(), tool_calls=calls, usage=_usage(inner.get("usage")))
             case "response.incomplete":
                 details = inner.get("incomplete_details")
                 if isinstance(details, dict) and details.get("reason") == "content_filter":
@@ -255,12 +246,21 @@ class ResponsesReader(_Base):
             raise self._nothing(rest)
         return Delta(text=self._think.finish())
 
-    def _item(self, item: Any) -> Delta:
-        if not isinstance(item, dict) or item.get("type") != "function_call":
-            return Delta()
-        self._anything = True
-        call = ToolCall(str(item.get("call_id") or ""), str(item.get("name") or ""), str(item.get("arguments") or "{}"))
-        return Delta(tool_calls=[call])
+    def _function_calls(self, items: Any) -> list[ToolCall]:
+        """The function calls among `items` that were not given before."""
+        calls: list[ToolCall] = []
+        for item in items if isinstance(items, list) else []:
+            if not isinstance(item, dict) or item.get("type") != "function_call" or not item.get("name"):
+                continue
+            item_id, call_id = str(item.get("id") or ""), str(item.get("call_id") or "")
+            key = call_id or item_id
+            if key and key in self._called:
+                continue
+            self._called.add(key)
+            self._anything = True
+            arguments = item.get("arguments") or self._arguments.get(item_id) or "{}"
+            calls.append(ToolCall(call_id, str(item["name"]), str(arguments)))
+        return calls
 
 
 def _text(content: Any) -> str:

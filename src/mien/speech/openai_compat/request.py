@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 from livekit.agents import llm
 
+from mien.speech.openai_compat.calls import REASONING
 from mien.speech.spec import JsonObject, LlmSpec
 
 DEFAULT_TEMPERATURE = 0.7
@@ -14,15 +15,22 @@ DEFAULT_TOP_P = 0.9
 
 
 def chat_body(
-    spec: LlmSpec, context: llm.ChatContext, tools: list[llm.Tool], agent_info: JsonObject | None
+    spec: LlmSpec,
+    context: llm.ChatContext,
+    tools: list[llm.Tool],
+    agent_info: JsonObject | None,
+    *,
+    may_call: bool = True,
 ) -> JsonObject:
     """A Chat Completions request: documented members, then `Params`, then agent information."""
     messages, _ = context.to_provider_format("openai")
-    body = {**_common(spec), "messages": [_plain(message) for message in messages]}
-    functions = llm.ToolContext(tools).parse_function_tools("openai", strict=False) if tools else []
-    if functions:
-        body["tools"] = functions
-    body |= spec.params
+    reasoning = {
+        item.call_id: item.extra[REASONING]
+        for item in context.items
+        if item.type == "function_call" and REASONING in item.extra
+    }
+    body = {**_common(spec), "messages": [_with_calls(_plain(message), reasoning) for message in messages]}
+    body |= _tools(tools, "openai", may_call) | spec.params
     if agent_info is not None:
         body["agent_info"] = agent_info
     if spec.agent_extra_info is not None:
@@ -30,14 +38,31 @@ def chat_body(
     return _cleaned(body)
 
 
-def responses_body(spec: LlmSpec, context: llm.ChatContext, tools: list[llm.Tool]) -> JsonObject:
+def responses_body(
+    spec: LlmSpec, context: llm.ChatContext, tools: list[llm.Tool], *, may_call: bool = True
+) -> JsonObject:
     """A Responses request. Nothing is stored at the provider: the conversation's memory is ours."""
     items, _ = context.to_provider_format("openai.responses")
     body = {**_common(spec), "input": [_plain(item) for item in items], "store": False}
-    functions = llm.ToolContext(tools).parse_function_tools("openai.responses", strict=False) if tools else []
-    if functions:
-        body["tools"] = functions
-    return _cleaned(body | spec.params)
+    return _cleaned(body | _tools(tools, "openai.responses", may_call) | spec.params)
+
+
+def _tools(tools: list[llm.Tool], protocol: Literal["openai", "openai.responses"], may_call: bool) -> JsonObject:
+    """The functions the model may call. They stay in the request when it may not: calls before it refer to them."""
+    functions = llm.ToolContext(tools).parse_function_tools(protocol, strict=False) if tools else []
+    if not functions:
+        return {}
+    return {"tools": functions} if may_call else {"tools": functions, "tool_choice": "none"}
+
+
+def _with_calls(message: dict[str, Any], reasoning: dict[str, str]) -> dict[str, Any]:
+    """A message that calls tools, with what services want beside the calls: a content, and their own reasoning."""
+    calls = message.get("tool_calls")
+    if not calls:
+        return message
+    thought = next((reasoning[call["id"]] for call in calls if call["id"] in reasoning), None)
+    message = {"content": "", **message}
+    return message if thought is None else message | {REASONING: thought}
 
 
 def _common(spec: LlmSpec) -> JsonObject:

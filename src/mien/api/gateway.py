@@ -15,7 +15,7 @@ from starlette.responses import JSONResponse, Response
 
 from mien.api.actions import ACTIONS, Call, perform
 from mien.api.deps import ApiDeps
-from mien.api.errors import ApiError, ReturnCode
+from mien.api.errors import WORDS, ApiError, CrashError, ReturnCode
 from mien.api.ratelimit import RateLimiter
 from mien.api.schemas.base import JsonObject, Wire
 from mien.api.signature import COMMON, authenticate
@@ -38,22 +38,22 @@ def gateway_router(deps: ApiDeps) -> APIRouter:
             return await deps.home(request)
         request_id = deps.ids.next()
         try:
-            data = await _serve(deps, limiter, request)
+            data = await _serve(deps, limiter, request, request_id)
         except ApiError as error:
             log.info("request refused", code=int(error.code), reason=error.message, request_id=request_id)
             return _envelope(request_id, error.code, error.message, None)
-        except Exception:
+        except Exception as error:
             # The one place where a caller must get an envelope, whatever happened.
             log.exception("request failed", request_id=request_id)
-            return _envelope(
-                request_id, ReturnCode.SYSTEM, f"system error: try again; the server's log has it as {request_id}", None
-            )
+            code = error.code if isinstance(error, CrashError) else ReturnCode.GATEWAY
+            message = f"{WORDS[code].meaning}: try again; the server's log has it as {request_id}"
+            return _envelope(request_id, code, message, None)
         return _envelope(request_id, ReturnCode.SUCCESS, "success", data)
 
     return router
 
 
-async def _serve(deps: ApiDeps, limiter: RateLimiter, request: Request) -> JsonObject | None:
+async def _serve(deps: ApiDeps, limiter: RateLimiter, request: Request, request_id: str) -> JsonObject | None:
     query = {name: values[0] for name, values in _query(request).items()}
     try:
         app, name = await authenticate(query, deps.store.apps.find, deps.wall())
@@ -69,7 +69,7 @@ async def _serve(deps: ApiDeps, limiter: RateLimiter, request: Request) -> JsonO
         raw = await read_object(request)
     else:
         raw = _from_query(entry.body, _query(request)) if entry else {}
-    return await perform(Call(deps, app, raw, deps.base_url(request)), name)
+    return await perform(Call(deps, app, raw, deps.base_url(request), request_id), name)
 
 
 def _query(request: Request) -> dict[str, list[str]]:

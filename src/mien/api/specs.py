@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TypeVar
 
 from mien.api.errors import ApiError, ReturnCode, invalid
@@ -16,6 +17,7 @@ from mien.api.schemas.instances import (
     CreateLiveDigitalHumanAgentInstance,
     Face,
     History,
+    LlmMetaInfo,
     RtcLive,
 )
 from mien.api.trial import is_trial_llm, is_trial_tts
@@ -39,7 +41,9 @@ from mien.store import AgentRecord
 SENSITIVITY = {0: (0.2, 0), 1: (0.4, 100), 2: (0.1, 0)}
 """VAD level → (EnergyThreshold, MinSpeechDur in ms)."""
 CUSTOM_LEVEL = 3
-WALKIE_TALKIE = 2
+LISTEN_ONLY, WALKIE_TALKIE = 1, 2
+DEFAULT_MARKS = ("[[", "]]")
+"""Around metadata that only steers the voice, where LLMMetaInfo names none."""
 
 N = TypeVar("N", int, float)
 
@@ -115,6 +119,10 @@ def instance_spec(
     asr = body.ASR or (Asr.parse(agent.asr) if agent.asr else None)
     advanced = body.AdvancedConfig or Advanced()
     human = body.DigitalHuman if isinstance(body, CreateDigitalHumanAgentInstance) else None
+    if body.RTC.AgentUserId == body.UserId:
+        raise invalid("RTC.AgentUserId", "another id than UserId, because a user id is in a room once")
+    if body.RTC.AgentStreamId == body.RTC.UserStreamId:
+        raise invalid("RTC.AgentStreamId", "another id than RTC.UserStreamId, because a stream has one publisher")
     if human and advanced.DisableTTS:
         raise invalid("AdvancedConfig.DisableTTS", "false, because a digital human speaks")
     return InstanceSpec(
@@ -166,7 +174,11 @@ def live_spec(
             agent_instance_status=bool(wanted.AgentInstanceStatus),
             host_tag=wanted.HostTag,
         ),
-        advanced=AdvancedSpec(max_idle_s=advanced.MaxIdleTime, tts_param_paths=dict(advanced.TTSParamPaths)),
+        advanced=AdvancedSpec(
+            max_idle_s=advanced.MaxIdleTime,
+            meta_info=_meta_info(None, advanced.TTSParamPaths),
+            tts_param_paths=dict(advanced.TTSParamPaths),
+        ),
         digital_human=DigitalHumanSpec(resolved_human, video_kind(body.DigitalHuman)),
         live=True,
     )
@@ -203,13 +215,19 @@ def _callbacks(wanted: Callbacks) -> CallbackSpec:
 
 
 def _advanced(config: Advanced) -> AdvancedSpec:
-    meta = config.LLMMetaInfo
     return AdvancedSpec(
         voice_interrupts=config.InterruptMode == 0,
         max_idle_s=config.MaxIdleTime,
         disable_tts=config.DisableTTS,
         walkie_talkie=config.CommunicationMode == WALKIE_TALKIE,
-        meta_info=MetaInfoSpec(meta.BeginCharacters, meta.EndCharacters, tuple(meta.SendMetaKeys)) if meta else None,
+        listen_only=config.CommunicationMode == LISTEN_ONLY,
+        meta_info=_meta_info(config.LLMMetaInfo, config.TTSParamPaths),
         add_asr_info=config.AddASRInfo,
         tts_param_paths=dict(config.TTSParamPaths),
     )
+
+
+def _meta_info(meta: LlmMetaInfo | None, tts_param_paths: Mapping[str, str]) -> MetaInfoSpec | None:
+    if meta is not None:
+        return MetaInfoSpec(meta.BeginCharacters, meta.EndCharacters, tuple(meta.SendMetaKeys))
+    return MetaInfoSpec(*DEFAULT_MARKS) if tts_param_paths else None

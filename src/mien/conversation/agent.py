@@ -24,6 +24,7 @@ from livekit.agents import (
 
 from mien.conversation.errors import Part
 from mien.conversation.history import request_context, to_messages
+from mien.conversation.rounds import Origin
 from mien.conversation.spec import InstanceSpec, Message
 from mien.conversation.text import Clause, ClauseReader, MetaExtractor, estimated_seconds, units
 from mien.conversation.utterance import CURRENT, Utterance
@@ -36,7 +37,14 @@ MAX_SPOKEN_UNITS = 60
 """Clauses that are ready together are spoken as one clip up to this length: fewer seams in the melody."""
 LLM_OPTIONS = APIConnectOptions(max_retry=1, retry_interval=0.3, timeout=10.0)
 TTS_OPTIONS = APIConnectOptions(max_retry=1, retry_interval=0.3, timeout=8.0)
-LEGACY_TTS_KEYS = ("emotion", "emotion_scale")
+LEGACY_TTS_PATHS = {
+    "minimax": {"emotion": "voice_setting.emotion"},
+    "bytedancev3": {
+        "emotion": "req_params.audio_params.emotion",
+        "emotion_scale": "req_params.audio_params.emotion_scale",
+    },
+}
+"""Where the metadata of older programs goes that name no TTSParamPaths, by vendor."""
 
 T = TypeVar("T")
 
@@ -50,6 +58,9 @@ class Host(Protocol):
     def recogniser_failed(self, error: BaseException) -> None: ...
     def turn_completed(self, message: llm.ChatMessage) -> bool:
         """The user's turn is over; False when it gets no answer."""
+
+    def wants_answer(self, utterance: Utterance) -> bool:
+        """Whether the model is to be asked at all."""
 
     def model_said(self, utterance: Utterance, sentences: list[str]) -> None: ...
     def failed(self, utterance: Utterance, part: Part, error: BaseException) -> None: ...
@@ -138,6 +149,8 @@ class ConversationAgent(Agent):
         self, chat_ctx: llm.ChatContext, tools: list[llm.Tool], model_settings: ModelSettings
     ) -> AsyncGenerator[llm.ChatChunk | str | FlushSentinel, None]:
         utterance = CURRENT.get()
+        if not self._host.wants_answer(utterance):
+            return
         model = self.llm
         assert isinstance(model, llm.LLM)
         loop = asyncio.get_running_loop()
@@ -215,8 +228,9 @@ class ConversationAgent(Agent):
 
     # The voice
 
-    def _clause_reader(self) -> ClauseReader:
+    def _clause_reader(self, *, whole: bool = False) -> ClauseReader:
         return ClauseReader(
+            whole=whole,
             meta=self._spec.advanced.meta_info,
             filters=self._spec.tts.filter_text,
             terminator=self._spec.tts.terminator_text,
@@ -224,7 +238,7 @@ class ConversationAgent(Agent):
         )
 
     async def _read_clauses(self, text: AsyncIterable[str], line: ClauseLine) -> None:
-        reader = self._clause_reader()
+        reader = self._clause_reader(whole=CURRENT.get().round.origin is Origin.SAY)
         try:
             async for piece in text:
                 line.put(reader.push(piece))
@@ -234,7 +248,7 @@ class ConversationAgent(Agent):
 
     async def _speak(self, utterance: Utterance, clause: Clause, *, last: bool) -> AsyncGenerator[rtc.AudioFrame, None]:
         first = True
-        async with self._voice_for(clause.meta).synthesize(clause.speech, conn_options=TTS_OPTIONS) as stream:
+        async with self._voice_for(clause.style).synthesize(clause.speech, conn_options=TTS_OPTIONS) as stream:
             async for audio in stream:
                 frame = audio.frame
                 if first:
@@ -252,9 +266,10 @@ class ConversationAgent(Agent):
 
     def _voice_for(self, meta: dict[str, Any]) -> tts.TTS[Any]:
         """The voice, with the metadata's wishes written into its vendor's request (TTSParamPaths)."""
-        paths = self._spec.advanced.tts_param_paths or {key: key for key in LEGACY_TTS_KEYS if key in meta}
+        vendor = self._tts_spec.vendor
+        paths = self._spec.advanced.tts_param_paths or LEGACY_TTS_PATHS.get(vendor.lower(), {})
         wishes = {path: meta[key] for key, path in paths.items() if key in meta}
-        if not wishes or not self._tts_spec.vendor:
+        if not wishes or not vendor:
             return self._voice
         key = repr(sorted(wishes.items()))
         if key not in self._special_voices:
@@ -315,7 +330,7 @@ class ClauseLine:
 def _joined(clause: Clause, follower: Clause) -> Clause:
     gap = " " if clause.speech[-1:].isascii() and follower.speech[:1].isascii() else ""
     speech = f"{clause.speech}{gap}{follower.speech}".strip()
-    return Clause(clause.display + follower.display, speech, clause.meta, follower.ends_sentence)
+    return Clause(clause.display + follower.display, speech, clause.meta, follower.ends_sentence, clause.style)
 
 
 async def _impatient(stream: AsyncIterator[T], silence_s: float) -> AsyncIterator[T]:

@@ -78,6 +78,7 @@ class Dialogue:
         self._turns = UserTurns(self, reporter, self._floor, closed=lambda: self._closing)
         self._turns.voice = self.voice
         self._pressed = False
+        self.listen_only = spec.advanced.listen_only
         self._starting: Utterance | None = None
         self._current: Utterance | None = None
         self._utterances: dict[str, Utterance] = {}
@@ -111,6 +112,7 @@ class Dialogue:
         if self._closing:
             return
         self._closing = True
+        self._quiet.set()
         self._floor.clear()
         self._turns.aclose()
         if (active := self._floor.active) is not None:
@@ -122,7 +124,9 @@ class Dialogue:
 
     async def quiet(self) -> None:
         """Waits until nothing is thought, said or waiting to be said."""
-        while self.status is not Status.IDLE or self._floor.active is not None or self._floor.waiting:
+        while not self._closing and (
+            self.status is not Status.IDLE or self._floor.active is not None or self._floor.waiting
+        ):
             self._quiet.clear()
             await self._quiet.wait()
 
@@ -189,13 +193,17 @@ class Dialogue:
         assert self._turns.round is not None
         return self._turns.round.number
 
-    def release(self) -> int:
-        """Walkie-talkie: the user has finished."""
+    def release(self, *, cancel: bool = False) -> int:
+        """Walkie-talkie: the user has finished, or with `cancel` thinks better of it."""
         round_ = self._turns.round
         if not self._pressed or round_ is None:
             return self._numbers.latest
         self._pressed = False
         self._turns.paused()
+        if cancel:
+            self._session.clear_user_turn()
+            self._turns.drop()
+            return round_.number
         round_.timings.began_at = self._loop.time()
         self._session.commit_user_turn(transcript_timeout=5.0, stt_flush_duration=1.0)
         return round_.number
@@ -227,7 +235,14 @@ class Dialogue:
 
     def turn_completed(self, message: llm.ChatMessage) -> bool:
         """`agent.Host`."""
-        return self._turns.completed(message)
+        answer = self._turns.completed(message, answer=not self.listen_only)
+        if self.listen_only and message.text_content:
+            self.agent.remember([message])
+        return answer
+
+    def wants_answer(self, utterance: Utterance) -> bool:
+        """`agent.Host`."""
+        return not self.listen_only or utterance.round.origin is not Origin.USER
 
     # The agent
 
@@ -330,6 +345,9 @@ class Dialogue:
     def _show(self, utterance: Utterance, clause: Clause, *, last: bool) -> None:
         """A clause begins to be heard: its subtitle, the status, its metadata."""
         round_ = utterance.round
+        if not clause.display:
+            self._tell_meta(utterance, clause)
+            return
         first = not utterance.started
         if first:
             round_.timings.voice_at = self._loop.time()
@@ -342,10 +360,14 @@ class Dialogue:
         self._report.agent_text(round_, clause.display, start=first, end=last)
         if first:
             self.set_status(Status.SPEAKING, round_, "tts_begin")
+        self._tell_meta(utterance, clause)
+
+    def _tell_meta(self, utterance: Utterance, clause: Clause) -> None:
+        utterance.meta_told = utterance.meta_told or bool(clause.meta)
         spec = self._spec.advanced.meta_info
         info = {key: clause.meta[key] for key in (spec.send_keys if spec else ()) if key in clause.meta}
         if info:
-            self._report.meta_info(round_, info)
+            self._report.meta_info(utterance.round, info)
 
     def _on_playback_finished(self, event: PlaybackFinishedEvent) -> None:
         if self._current is not None and event.interrupted:
@@ -371,7 +393,7 @@ class Dialogue:
         if not handle.interrupted:
             for clause in utterance.silent:
                 self._show(utterance, clause, last=False)
-            if not utterance.started and not round_.reported and not utterance.failures:
+            if not (utterance.started or utterance.meta_told or round_.reported or utterance.failures):
                 self._nothing_said(round_)
         if utterance.started and not utterance.ended:
             self._report.agent_text(round_, "", start=False, end=True)

@@ -8,7 +8,7 @@ from typing import Any
 
 import structlog
 
-from mien.conversation.control import Controller
+from mien.conversation.control import Controller, alias
 from mien.conversation.dialogue import Dialogue
 from mien.conversation.errors import ExceptionCode
 from mien.conversation.events import Reporter
@@ -18,11 +18,13 @@ from mien.conversation.parts import Engines, Media
 from mien.conversation.port import (
     CallbackSink,
     ConversationError,
+    LiveInstanceError,
     NotWalkieTalkieError,
     OutdatedSequenceError,
     ShuttingDownError,
     StreamTakenError,
     TtsDisabledError,
+    UserAbsentError,
     UserNotPublishingError,
 )
 from mien.conversation.rounds import Origin, Round
@@ -85,6 +87,7 @@ class LiveInstance:
                 video=self._media.video,
                 package_url=self._media.package_url,
                 extra_info=spec.rtc.stream_extra_info,
+                alias=alias(spec.instance_id),
                 events=events,
             )
         except DuplicateStreamError as error:
@@ -144,6 +147,10 @@ class LiveInstance:
         return self._live.status
 
     @property
+    def shutting_down(self) -> bool:
+        return self._shutting_down
+
+    @property
     def timings(self) -> list[dict[str, Any]]:
         """What the stages of the last rounds took, in ms, oldest first."""
         return [timings.milliseconds() for timings in self._live.timings]
@@ -175,7 +182,7 @@ class LiveInstance:
     ) -> int:
         self._check()
         if self._spec.live:
-            raise ConversationError("a live digital human has no language model; send text with SendAgentInstanceTTS")
+            raise LiveInstanceError("a live digital human has no language model; send text with SendAgentInstanceTTS")
         round_ = self._live.new_round(Origin.ASK)
         round_.text, round_.system_prompt, round_.priority = text, system_prompt, priority
         round_.add_question, round_.add_answer = add_question, add_answer
@@ -192,6 +199,7 @@ class LiveInstance:
         tts: TtsSpec | None = None,
         asr: AsrSpec | None = None,
         user_stream_id: str | None = None,
+        listen_only: bool | None = None,
     ) -> None:
         self._check()
         dialogue = self._live
@@ -202,26 +210,33 @@ class LiveInstance:
                 dialogue.use(llm=llm, tts=tts, asr=asr)
         except RuntimeError as error:
             raise ConversationError(str(error)) from error
+        if listen_only is not None:
+            dialogue.listen_only = listen_only
         if user_stream_id:
             await dialogue.voice.listen_to(user_stream_id)
 
     async def start_listening(self, user_id: str | None = None, sequence: int | None = None) -> int:
         self._check_walkie_talkie()
         peer, stream = self._peer, self._live.voice.stream_id
-        if peer is None or all(info.stream_id != stream for info in peer.streams()):
+        user = user_id or self._spec.user_id
+        if peer is None or user not in peer.users():
+            raise UserAbsentError(f"the user {user!r} is not in the room {self._spec.rtc.room_id!r}; log in first")
+        if all(info.stream_id != stream for info in peer.streams()):
             raise UserNotPublishingError(f"nobody publishes the stream {stream!r} yet; publish the microphone first")
         if sequence is not None and self._sequence is not None and sequence <= self._sequence:
             raise OutdatedSequenceError(f"Sequence {sequence} is not newer than {self._sequence}")
         self._sequence = sequence if sequence is not None else self._sequence
         return self._live.press()
 
-    async def stop_listening(self, user_id: str | None = None, sequence: int | None = None) -> int:
+    async def stop_listening(
+        self, user_id: str | None = None, sequence: int | None = None, *, cancel: bool = False
+    ) -> int:
         self._check_walkie_talkie()
         # Clients disagree on whether a stop carries the number of its start or the next one.
         if sequence is not None and self._sequence is not None and sequence < self._sequence:
             raise OutdatedSequenceError(f"Sequence {sequence} is older than {self._sequence}")
         self._sequence = sequence if sequence is not None else self._sequence
-        return self._live.release()
+        return self._live.release(cancel=cancel)
 
     def messages(self) -> Sequence[Message]:
         return self._live.agent.memory()
@@ -253,6 +268,8 @@ class LiveInstance:
 
     def _check_walkie_talkie(self) -> None:
         self._check()
+        if self._spec.live:
+            raise LiveInstanceError("a live digital human listens to nobody")
         if not self._spec.advanced.walkie_talkie:
             raise NotWalkieTalkieError("the instance listens all the time; set AdvancedConfig.CommunicationMode to 2")
 

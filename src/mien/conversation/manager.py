@@ -11,7 +11,13 @@ from mien.conversation.capacity import Capacity
 from mien.conversation.instance import DELETED, LiveInstance
 from mien.conversation.measured import Observer
 from mien.conversation.parts import Engines, Faces
-from mien.conversation.port import CallbackSink, InstanceLimitError, InstanceNotFoundError, TtsDisabledError
+from mien.conversation.port import (
+    CallbackSink,
+    InstanceLimitError,
+    InstanceNotFoundError,
+    ShuttingDownError,
+    TtsDisabledError,
+)
 from mien.conversation.spec import InstanceSpec
 from mien.rtc.port import RoomService, VideoKind
 from mien.settings import Settings
@@ -85,11 +91,16 @@ class Manager:
         return instance
 
     async def delete(self, app_id: int, instance_id: str, *, graceful: bool = False, timeout_s: float = 30.0) -> None:
-        """Ends the instance; with `graceful` it first finishes speaking, and this returns at once."""
+        """Ends the instance; with `graceful` it first finishes speaking, and this returns at once.
+
+        Raises InstanceNotFoundError; ShuttingDownError when it is asked for gracefully twice.
+        """
         instance = self.get(app_id, instance_id)
         if not graceful:
             await self._end(instance)
             return
+        if instance.shutting_down:
+            raise ShuttingDownError("the instance is already being shut down")
         instance.refuse_requests()
         task = asyncio.create_task(self._end_gracefully(instance, timeout_s), name="conversation.shutdown")
         self._ending.add(task)

@@ -50,12 +50,20 @@ class OutdatedSequenceError(ConversationError):
     """A newer Start/StopListening was already processed."""
 
 
+class UserAbsentError(ConversationError):
+    """The user who shall speak is not in the instance's room."""
+
+
 class UserNotPublishingError(ConversationError):
     """The user's stream is not there yet, so listening to it cannot begin."""
 
 
 class TtsDisabledError(ConversationError):
     """AdvancedConfig.DisableTTS is set: the instance cannot speak."""
+
+
+class LiveInstanceError(ConversationError):
+    """A live digital human speaks what it is sent and does nothing else."""
 
 
 class UnknownDigitalHumanError(ConversationError):
@@ -92,6 +100,10 @@ class Instance(Protocol):
     @property
     def status(self) -> Status: ...
     @property
+    def shutting_down(self) -> bool:
+        """Whether it is being shut down gracefully and takes no more requests."""
+
+    @property
     def timings(self) -> list[dict[str, Any]]:
         """The stages of its latest rounds in ms, oldest first; see `rounds.RoundTimings.milliseconds`."""
 
@@ -127,11 +139,15 @@ class Instance(Protocol):
         tts: TtsSpec | None = None,
         asr: AsrSpec | None = None,
         user_stream_id: str | None = None,
+        listen_only: bool | None = None,
     ) -> None:
-        """Replaces engines or the stream it listens to, from the next turn on."""
+        """Replaces engines, the stream it listens to, or whether it answers at all, from the next turn on."""
 
     async def start_listening(self, user_id: str | None = None, sequence: int | None = None) -> int: ...
-    async def stop_listening(self, user_id: str | None = None, sequence: int | None = None) -> int: ...
+    async def stop_listening(
+        self, user_id: str | None = None, sequence: int | None = None, *, cancel: bool = False
+    ) -> int:
+        """Ends the user's turn; with `cancel` it gets no answer and is forgotten."""
 
     def messages(self) -> Sequence[Message]:
         """The conversation's memory, oldest first."""

@@ -54,8 +54,14 @@ class AddAgentInstanceMsg(Wire):
 
 
 class Listening(Wire):
-    """StartListening and StopListening: the walkie-talkie button."""
+    """StartListening: the walkie-talkie button is pressed."""
 
     AgentInstanceId: InstanceIdText
     UserId: UserIdText | None = None
     Sequence: int | None = Field(default=None, ge=0, le=2**63 - 1, description="Counts up; only the newest is obeyed")
+
+
+class StopListening(Listening):
+    """StopListening: the button is let go."""
+
+    CancelFlag: bool = Field(default=False, description="Forget what was said and give no answer")

@@ -107,7 +107,9 @@ class Advanced(Wire):
     InterruptMode: Flag = Field(default=0, description="1: the user's voice does not interrupt")
     MaxIdleTime: int = Field(default=120, ge=10, le=1800, description="s without the user before the instance ends")
     DisableTTS: bool = False
-    CommunicationMode: Literal[0, 2] = Field(default=0, description="0 full duplex, 2 walkie-talkie")
+    CommunicationMode: Literal[0, 1, 2] = Field(
+        default=0, description="0 full duplex, 1 listens and does not answer, 2 walkie-talkie"
+    )
     LLMMetaInfo: LlmMetaInfo | None = None
     AddASRInfo: bool = False
     TTSParamPaths: dict[str, str] = Field(default_factory=dict)
@@ -174,6 +176,14 @@ class CreateLiveDigitalHumanAgentInstance(Wire):
     AdvancedConfig: AdvancedLive | None = None
 
 
+class AdvancedUpdate(Wire):
+    """What of a running instance's behaviour can change."""
+
+    CommunicationMode: Literal[0, 1] | None = Field(
+        default=None, description="0 full duplex, 1 listens and does not answer; not for walkie-talkie instances"
+    )
+
+
 class UpdateAgentInstance(Wire):
     """UpdateAgentInstance: each object that is given replaces the current one as a whole."""
 
@@ -184,6 +194,7 @@ class UpdateAgentInstance(Wire):
     TTS: Tts | None = None
     ASR: Asr | None = None
     RTC: RtcUpdate | None = None
+    AdvancedConfig: AdvancedUpdate | None = None
 
 
 class DeleteAgentInstance(Wire):

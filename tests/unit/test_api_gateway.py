@@ -206,7 +206,7 @@ async def test_a_database_in_trouble_is_a_sentence(api: Api, monkeypatch: pytest
     monkeypatch.setattr(api.store.agents, "add", full)
     answer = await api.call("RegisterAgent", {"AgentId": "x"})
     assert (answer["Code"], answer["Message"]) == (
-        410000001,
+        410000009,
         "The disk holding the database is full. Free some space and try again.",
     )
     monkeypatch.setattr(api.store.apps, "find", full)
@@ -221,6 +221,7 @@ async def test_a_bug_is_an_envelope_too(api: Api, monkeypatch: pytest.MonkeyPatc
     answer = await api.call("QueryAgents", {"AgentIds": ["a"]})
     assert answer["Code"] == 410000001
     assert "ZeroDivision" not in answer["Message"]
+    assert answer["RequestId"] in answer["Message"]
 
 
 async def test_request_ids_differ_under_load(api: Api) -> None:

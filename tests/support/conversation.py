@@ -474,15 +474,25 @@ class FakeRooms:
     def __init__(self, microphone: Microphone) -> None:
         self.microphones = {"mic": microphone}
         self.streams: set[str] = set()
+        self.aliases: set[str] = set()
         self.peers: list[FakePeer] = []
         self.log: list[tuple[str, Any]] = []
 
     async def join(
-        self, app_id: int, room_id: str, *, user_id: str, stream_id: str, events: PeerEvents | None = None, **_: Any
+        self,
+        app_id: int,
+        room_id: str,
+        *,
+        user_id: str,
+        stream_id: str,
+        alias: str = "",
+        events: PeerEvents | None = None,
+        **_: Any,
     ) -> FakePeer:
         if stream_id in self.streams:
             raise DuplicateStreamError(f"the stream {stream_id} is taken")
         self.streams.add(stream_id)
+        self.aliases.add(alias)
         peer = FakePeer(self, room_id, user_id, stream_id, events or PeerEvents())
         self.peers.append(peer)
         return peer

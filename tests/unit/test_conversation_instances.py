@@ -372,7 +372,6 @@ def test_control_by_room_message_is_idempotent() -> None:
         hand.peer.receive("user", request | {"Seq": "user:web:3", "Params": {"Text": "a", "Priority": ""}})
         hand.peer.receive("user", {"Action": "StartListening", "Seq": "user:web:4", "Params": {}})
         hand.peer.receive("user", {"Action": "DeleteEverything", "Seq": "user:web:5"})
-        hand.peer.receive("user", {"Action": "InterruptAgentInstance"})
         await asyncio.sleep(5)
         answers = hand.peer.answers()
         assert [(answer["Seq"][-1], answer["Code"]) for answer in answers] == [

@@ -321,7 +321,6 @@ def test_no_request_makes_it_fail(requests: list[str]) -> None:
 def test_any_content_is_read_or_refused(content: str) -> None:
     try:
         request = ActionRequest.parse(content)
-    except RequestError as error:
-        assert str(error)
-    else:
-        assert ActionRequest.parse(request.content()) == request
+    except RequestError:
+        return
+    assert ActionRequest.parse(request.content()) == request

@@ -273,6 +273,23 @@ async def test_update_replaces_whole_objects(api: Api) -> None:
     assert found["Name"] == "Jacky"
 
 
+async def test_whole_numbers_may_have_a_point(api: Api) -> None:
+    assert len((await api.ok("ListAgents", b'{"Limit": 1.0}'))["Agents"]) == 1
+    answer = await api.call("ListAgents", {"Limit": 1.5})
+    assert answer["Message"] == "Limit is invalid: expected an integer from 0 to 10"
+    vad = {"TurnDetectConfig": {"SilenceSegmentation": 700.0}}
+    callbacks = {"ASRResult": 1.0}
+    instance = await api.create_voice(VAD=vad, CallbackConfig=callbacks, AdvancedConfig={"CommunicationMode": 2.0})
+    spec = api.manager.get(APP_ID, instance).spec
+    assert (spec.vad.silence_segmentation_ms, spec.callbacks.asr_result, spec.advanced.walkie_talkie) == (
+        700,
+        True,
+        True,
+    )
+    await api.ok("RegisterAgent", b'{"AgentId": "p", "ASR": {"VADSilenceSegmentation": 500.0}}')
+    assert json.dumps((await api.ok("QueryAgents", {"AgentIds": ["p"]}))["Agents"][0]["ASR"]).endswith("500.0}")
+
+
 async def test_pages_of_agents(api: Api) -> None:
     for number in range(7):
         await api.ok("RegisterAgent", {"AgentId": f"a{number}"})

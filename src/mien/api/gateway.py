@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
-import types
 from collections.abc import Sequence
-from typing import Annotated, Any, Union, get_args, get_origin
+from typing import Any
 
 import structlog
 from fastapi import APIRouter
@@ -17,7 +16,7 @@ from mien.api.actions import ACTIONS, Call, perform
 from mien.api.deps import ApiDeps
 from mien.api.errors import WORDS, ApiError, CrashError, ReturnCode
 from mien.api.ratelimit import RateLimiter
-from mien.api.schemas.base import JsonObject, Wire
+from mien.api.schemas.base import JsonObject, Wire, kinds
 from mien.api.signature import COMMON, authenticate
 from mien.store import StoreError
 
@@ -133,30 +132,18 @@ def _from_query(body: type[Wire], query: dict[str, list[str]]) -> JsonObject:
 
 
 def _value(annotation: Any, values: Sequence[str]) -> Any:
-    kinds = _kinds(annotation)
+    found = kinds(annotation)
     text = values[0]
-    if str in kinds:
+    if str in found:
         return text
-    if list in kinds and (len(values) > 1 or not text.lstrip().startswith("[")):
+    if list in found and (len(values) > 1 or not text.lstrip().startswith("[")):
         return list(values)
-    if bool in kinds:
+    if bool in found:
         return {"true": True, "false": False, "1": True, "0": False}.get(text.lower(), text)
     try:
         return _load(text)
     except (ValueError, RecursionError):
         return text
-
-
-def _kinds(annotation: Any) -> set[Any]:
-    """The plain types inside an annotation: `Annotated[str, …] | None` → {str}."""
-    origin = get_origin(annotation)
-    if origin is Annotated:
-        return _kinds(get_args(annotation)[0])
-    if origin in (Union, types.UnionType):
-        return set().union(*(_kinds(choice) for choice in get_args(annotation)))
-    if origin is not None and not isinstance(origin, type):  # Literal
-        return {type(value) for value in get_args(annotation)}
-    return {origin or annotation}
 
 
 def _envelope(request_id: str, code: ReturnCode, message: str, data: JsonObject | None) -> JSONResponse:

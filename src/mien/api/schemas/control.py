@@ -12,7 +12,7 @@ from mien.api.schemas.instances import HistoryMessage
 PriorityName = Literal["Low", "Medium", "High"]
 SamePriorityName = Literal["ClearAndInterrupt", "Enqueue"]
 SpokenText = Annotated[str, not_blank(300)]
-AskedText = Annotated[str, not_blank(32_000)]
+AskedText = Annotated[str, not_blank()]
 
 
 class OneInstance(Wire):

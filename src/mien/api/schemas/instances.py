@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
 from mien.api.schemas.base import (
     AgentIdText,
@@ -107,8 +107,8 @@ class Advanced(Wire):
     InterruptMode: Flag = Field(default=0, description="1: the user's voice does not interrupt")
     MaxIdleTime: int = Field(default=120, ge=10, le=1800, description="s without the user before the instance ends")
     DisableTTS: bool = False
-    CommunicationMode: Literal[0, 1, 2] = Field(
-        default=0, description="0 full duplex, 1 listens and does not answer, 2 walkie-talkie"
+    CommunicationMode: int = Field(
+        default=0, ge=0, le=2, description="0 full duplex, 1 listens and does not answer, 2 walkie-talkie"
     )
     LLMMetaInfo: LlmMetaInfo | None = None
     AddASRInfo: bool = False
@@ -165,6 +165,8 @@ class AdvancedLive(Wire):
 class CreateLiveDigitalHumanAgentInstance(Wire):
     """CreateLiveDigitalHumanAgentInstance: a face that speaks what it is sent and listens to nobody."""
 
+    model_config = ConfigDict(json_schema_extra={"if": {"not": {"required": ["CDN"]}}, "then": {"required": ["RTC"]}})
+
     aliases: ClassVar[Mapping[str, str]] = {"rtcinfo": "RTC"}
 
     AgentId: AgentIdText
@@ -179,7 +181,7 @@ class CreateLiveDigitalHumanAgentInstance(Wire):
 class AdvancedUpdate(Wire):
     """What of a running instance's behaviour can change."""
 
-    CommunicationMode: Literal[0, 1] | None = Field(
+    CommunicationMode: Flag | None = Field(
         default=None, description="0 full duplex, 1 listens and does not answer; not for walkie-talkie instances"
     )
 

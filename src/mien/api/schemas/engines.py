@@ -111,7 +111,8 @@ class Tts(Wire):
     Vendor: TtsVendor
     Url: WebUrl = ""
     Params: JsonObject | None = Field(
-        default=None, description="`app` holds the credentials; the rest goes to the vendor"
+        default=None,
+        description="Required unless Vendor is Local; `app` holds the credentials, the rest goes to the vendor",
     )
     FilterText: list[FilterMarks] = Field(default_factory=list)
     TerminatorText: str = Field(default="", max_length=4, description="Nothing from here on is spoken in this round")

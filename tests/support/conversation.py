@@ -318,7 +318,7 @@ class _ScriptedAnswer(llm.LLMStream):
 
 
 class ScriptedTts(tts.TTS[Any]):
-    """`char_s` seconds of tone for each character, after `tts_s`."""
+    """`char_s` seconds of tone for each character, after `tts_s` and `lead_s` of silence."""
 
     def __init__(self, script: Script, spec: TtsSpec) -> None:
         super().__init__(capabilities=tts.TTSCapabilities(streaming=False), sample_rate=VOICE_RATE, num_channels=1)
@@ -346,7 +346,7 @@ class _ScriptedClip(tts.ChunkedStream):
         )
         t = np.arange(int(seconds * VOICE_RATE)) / VOICE_RATE
         tone = (6000 * np.sin(2 * np.pi * 220 * t)).astype(np.int16)
-        output_emitter.push(tone.tobytes())
+        output_emitter.push(bytes(2 * int(script.lead_s * VOICE_RATE)) + tone.tobytes())
         output_emitter.flush()
 
 
@@ -371,6 +371,7 @@ class Script:
     token_s: float = 0.02
     tts_s: float = 0.15
     char_s: float = 0.2
+    lead_s: float = 0.0
     stt_failures: list[Exception] = field(default_factory=list)
     llm_failures: list[Exception] = field(default_factory=list)
     tts_failures: list[tuple[str, Exception]] = field(default_factory=list)

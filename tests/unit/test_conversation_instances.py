@@ -434,6 +434,23 @@ def test_only_chosen_callbacks_are_sent() -> None:
     run(main)
 
 
+@pytest.mark.parametrize("lead_s", [0.0, 0.35])
+def test_latency_ends_with_the_first_sound_not_with_silence_in_front_of_it(lead_s: float) -> None:
+    async def main() -> None:
+        hand = await stage(Script(lead_s=lead_s))
+        instance = await hand.manager.create(spec())
+        await asyncio.sleep(1)
+        began = asyncio.get_running_loop().time()
+        await instance.ask("讲个笑话")
+        await asyncio.sleep(8)
+        await leave(hand)
+        latency = hand.callbacks("AgentInstanceDeleted")[0][1]["LatencyData"]
+        assert latency["TotalCost"] == pytest.approx((hand.sounded[0] - began) * 1000, abs=25)
+        assert latency["LLMTTFT"] == 200
+
+    run(main)
+
+
 def test_timings_of_a_turn() -> None:
     async def main() -> None:
         hand = await stage()

@@ -227,12 +227,12 @@ def update_agent_instance(
     tts: JsonObject | None = None,
     asr: JsonObject | None = None,
     user_stream_id: str | None = None,
+    advanced_config: JsonObject | None = None,
 ) -> Operation[None]:
     """UpdateAgentInstance."""
     rtc = {"UserStreamId": user_stream_id} if user_stream_id is not None else None
-    return Operation(
-        "UpdateAgentInstance", _given(AgentInstanceId=instance_id, LLM=llm, TTS=tts, ASR=asr, RTC=rtc), _nothing
-    )
+    body = _given(AgentInstanceId=instance_id, LLM=llm, TTS=tts, ASR=asr, RTC=rtc, AdvancedConfig=advanced_config)
+    return Operation("UpdateAgentInstance", body, _nothing)
 
 
 def delete_agent_instance(instance_id: str, *, graceful: bool = False, timeout_s: int = 30) -> Operation[None]:
@@ -323,9 +323,12 @@ def start_listening(instance_id: str, *, user_id: str | None = None, sequence: i
     return Operation("StartListening", _given(AgentInstanceId=instance_id, UserId=user_id, Sequence=sequence), _round)
 
 
-def stop_listening(instance_id: str, *, user_id: str | None = None, sequence: int | None = None) -> Operation[int]:
-    """StopListening; returns the round."""
-    return Operation("StopListening", _given(AgentInstanceId=instance_id, UserId=user_id, Sequence=sequence), _round)
+def stop_listening(
+    instance_id: str, *, user_id: str | None = None, sequence: int | None = None, cancel: bool = False
+) -> Operation[int]:
+    """StopListening; returns the round. With `cancel` what was said is forgotten and gets no answer."""
+    body = _given(AgentInstanceId=instance_id, UserId=user_id, Sequence=sequence, CancelFlag=cancel or None)
+    return Operation("StopListening", body, _round)
 
 
 def _given(**members: Any) -> JsonObject:

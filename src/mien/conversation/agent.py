@@ -9,6 +9,7 @@ from copy import deepcopy
 from dataclasses import replace
 from typing import Any, Protocol, TypeVar
 
+import numpy as np
 from livekit import rtc
 from livekit.agents import (
     Agent,
@@ -35,6 +36,8 @@ LLM_SILENCE_S = 15.0
 """A model that sends nothing for this long is given up."""
 MAX_SPOKEN_UNITS = 60
 """Clauses that are ready together are spoken as one clip up to this length: fewer seams in the melody."""
+SILENT = 200
+"""Samples up to this loudness (-44 dB) are silence."""
 LLM_OPTIONS = APIConnectOptions(max_retry=1, retry_interval=0.3, timeout=10.0)
 TTS_OPTIONS = APIConnectOptions(max_retry=1, retry_interval=0.3, timeout=8.0)
 LEGACY_TTS_PATHS = {
@@ -196,7 +199,10 @@ class ConversationAgent(Agent):
                     continue
                 async for frame in self._speak(utterance, clause, last=last):
                     timings = utterance.timings
-                    timings.tts_first_audio_at = timings.tts_first_audio_at or loop.time()
+                    if timings.tts_first_audio_at is None:
+                        sound_at = _sound_at(frame)
+                        utterance.lead_s += frame.duration if sound_at is None else sound_at
+                        timings.tts_first_audio_at = None if sound_at is None else loop.time()
                     yield frame
             await reader
             utterance.complete = True
@@ -331,6 +337,12 @@ def _joined(clause: Clause, follower: Clause) -> Clause:
     gap = " " if clause.speech[-1:].isascii() and follower.speech[:1].isascii() else ""
     speech = f"{clause.speech}{gap}{follower.speech}".strip()
     return Clause(clause.display + follower.display, speech, clause.meta, follower.ends_sentence, clause.style)
+
+
+def _sound_at(frame: rtc.AudioFrame) -> float | None:
+    """Seconds into `frame` at which it is no longer silent; None if it is silent throughout."""
+    loud = np.flatnonzero(np.abs(np.frombuffer(frame.data, np.int16).astype(np.int32)) > SILENT)
+    return float(loud[0]) / frame.num_channels / frame.sample_rate if loud.size else None
 
 
 async def _impatient(stream: AsyncIterator[T], silence_s: float) -> AsyncIterator[T]:

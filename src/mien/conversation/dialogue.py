@@ -350,7 +350,7 @@ class Dialogue:
             return
         first = not utterance.started
         if first:
-            round_.timings.voice_at = self._loop.time()
+            round_.timings.voice_at = self._loop.time() + utterance.lead_s
             if round_.origin is not Origin.SAY and not utterance.results_sent:
                 # The voice is ahead of the first full sentence; backends count on a result before SPEAKING.
                 utterance.results += utterance.sentences.so_far()

@@ -17,8 +17,8 @@ MAX_USER_ID: Final = 64
 """The compatible API asks for 32 at most; generated agent ids (`ai_agent_<id>`) may be longer."""
 MAX_USER_NAME: Final = 256
 MAX_STREAM_ID: Final = 256
-MAX_CONTENT: Final = 4096
-"""Bytes of one room message's content."""
+MAX_CONTENT: Final = 16_384
+"""Bytes of one room message's content: what a user says in one turn of some minutes, in full each time."""
 
 KICKED_BY_LOGIN: Final = "the same user id logged in to this room again"
 

@@ -17,7 +17,7 @@ from mien.conversation.port import (
     ShuttingDownError,
     StreamTakenError,
 )
-from mien.conversation.spec import InstanceSpec, Message, Priority, SamePriority, Status
+from mien.conversation.spec import InstanceSpec, Message, Priority, SamePriority, Status, VadSpec
 from mien.speech.spec import AsrSpec, LlmSpec, TtsSpec
 
 
@@ -84,10 +84,13 @@ class FakeInstance:
         llm: LlmSpec | None = None,
         tts: TtsSpec | None = None,
         asr: AsrSpec | None = None,
+        vad: VadSpec | None = None,
         user_stream_id: str | None = None,
         listen_only: bool | None = None,
     ) -> None:
-        self._called("update", llm=llm, tts=tts, asr=asr, user_stream_id=user_stream_id, listen_only=listen_only)
+        self._called(
+            "update", llm=llm, tts=tts, asr=asr, vad=vad, user_stream_id=user_stream_id, listen_only=listen_only
+        )
 
     async def start_listening(self, user_id: str | None = None, sequence: int | None = None) -> int:
         return self._listen("start_listening", user_id, sequence)

@@ -111,7 +111,7 @@ FULL_BODIES: dict[str, dict[str, Any]] = {
     },
     "UpdateAgentInstance": INSTANCE
     | {"LLM": FULL_LLM, "TTS": FULL_TTS, "ASR": FULL_ASR, "RTC": {"UserStreamId": "other"}}
-    | {"AdvancedConfig": {"CommunicationMode": 1}},
+    | {"VAD": VAD, "AdvancedConfig": {"CommunicationMode": 1}},
     "DeleteAgentInstance": INSTANCE | {"GracefulShutdown": True, "GracefulShutdownTimeout": 5},
     "SendAgentInstanceTTS": INSTANCE
     | {
@@ -564,6 +564,13 @@ async def test_update_of_a_running_instance(api: Api) -> None:
     await api.ok("UpdateAgentInstance", {"AgentInstanceId": instance, "TTS": tts})
     kept = fake.calls[-1][1]["tts"]
     assert (kept.filter_text, kept.terminator_text, kept.character_filter) == ((("(", ")"),), "#", ("*", "~~"))
+    for members, wanted in (
+        ({"ASR": {}}, None),
+        ({"ASR": {"VADSilenceSegmentation": 900}}, VadSpec(900, None, 0.2, 0)),
+        ({"VAD": VAD}, VadSpec(600, 1200, 0.35, 50)),
+    ):
+        await api.ok("UpdateAgentInstance", {"AgentInstanceId": instance} | members)
+        assert fake.calls[-1][1]["vad"] == wanted
     fake.fail_with = ConversationError("the recogniser cannot be changed")
     answer = await api.call("UpdateAgentInstance", {"AgentInstanceId": instance, "ASR": {}})
     assert answer["Code"] == 410001011

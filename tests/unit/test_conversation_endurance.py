@@ -60,6 +60,7 @@ class Stranger:
                         {"LLM": llm},
                         {"TTS": {"Vendor": "Local"}},
                         {"ASR": {"Params": {"language": "zh"}}},
+                        {"VAD": {"TurnDetectConfig": {"SilenceSegmentation": pick([300, 500, 800])}}},
                         {"RTC": {"UserStreamId": pick(["mic", "mic", "other"])}},
                         {"AdvancedConfig": {"CommunicationMode": pick([0, 1])}},
                         {"LLM": llm, "TTS": {"Vendor": "Local"}, "RTC": {"UserStreamId": "mic"}},

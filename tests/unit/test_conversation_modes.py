@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from mien.conversation import port
-from mien.conversation.spec import AdvancedSpec, MetaInfoSpec, Status, TtsSpec
+from mien.conversation.spec import AdvancedSpec, MetaInfoSpec, Status, TtsSpec, VadSpec
 from tests.support.conversation import Script, leave, run, spec, stage
 
 LONG = "一二三四五六七八九十一二三四五六七八九十。"
@@ -143,6 +143,30 @@ def test_listening_without_answering() -> None:
         await hand.user.say("再听一会儿", 1.0)
         await asyncio.sleep(6)
         assert len(hand.script.requests) == asked
+        assert hand.callbacks("Exception") == []
+        await leave(hand)
+
+    run(main)
+
+
+def test_when_a_turn_is_over_can_be_changed_during_the_call() -> None:
+    async def main() -> None:
+        hand = await stage()
+        instance = await hand.manager.create(spec())
+
+        async def pause_in_mid_thought() -> list[str]:
+            before = len(hand.callbacks("ASRResult"))
+            await hand.user.say("我想问一下。", 1.0)
+            await asyncio.sleep(0.9)
+            await hand.user.say("明天会下雨吗？", 1.0)
+            await asyncio.sleep(10)
+            return [data["Text"] for _, data in hand.callbacks("ASRResult")[before:]]
+
+        assert len(await pause_in_mid_thought()) == 2
+        await instance.update(vad=VadSpec(pause_interval_ms=1200))
+        assert await pause_in_mid_thought() == ["我想问一下。明天会下雨吗？"]
+        await instance.update(vad=VadSpec(silence_segmentation_ms=400))
+        assert len(await pause_in_mid_thought()) == 2
         assert hand.callbacks("Exception") == []
         await leave(hand)
 

@@ -104,6 +104,20 @@ def vad_spec(vad: Vad | None, asr: Asr | None) -> VadSpec:
     return VadSpec(silence, pause if pause > silence else None, threshold, min_speech)
 
 
+def tells_turns(asr: Asr | None) -> bool:
+    """Whether `asr` has members of turn and voice detection, in their older spelling."""
+    return asr is not None and any(
+        value is not None
+        for value in (
+            asr.VADSilenceSegmentation,
+            asr.PauseInterval,
+            asr.VADSensitiveLevel,
+            asr.VADMinSpeechDur,
+            asr.VADEnergyThreshold,
+        )
+    )
+
+
 def _first(given: N | None, older: N | None, default: N) -> N:
     return given if given is not None else older if older is not None else default
 

@@ -226,12 +226,15 @@ def update_agent_instance(
     llm: JsonObject | None = None,
     tts: JsonObject | None = None,
     asr: JsonObject | None = None,
+    vad: JsonObject | None = None,
     user_stream_id: str | None = None,
     advanced_config: JsonObject | None = None,
 ) -> Operation[None]:
     """UpdateAgentInstance."""
     rtc = {"UserStreamId": user_stream_id} if user_stream_id is not None else None
-    body = _given(AgentInstanceId=instance_id, LLM=llm, TTS=tts, ASR=asr, RTC=rtc, AdvancedConfig=advanced_config)
+    body = _given(
+        AgentInstanceId=instance_id, LLM=llm, TTS=tts, ASR=asr, VAD=vad, RTC=rtc, AdvancedConfig=advanced_config
+    )
     return Operation("UpdateAgentInstance", body, _nothing)
 
 

@@ -38,8 +38,8 @@ from mien.conversation.rounds import (
     RoundTimings,
     Verdict,
 )
-from mien.conversation.session import build_session
-from mien.conversation.spec import InstanceSpec, InterruptReason, SamePriority, Status
+from mien.conversation.session import build_session, detector, endpointing
+from mien.conversation.spec import InstanceSpec, InterruptReason, SamePriority, Status, VadSpec
 from mien.conversation.text import Clause
 from mien.conversation.turns import UserTurns
 from mien.conversation.utterance import CURRENT, Utterance, new_utterance
@@ -57,6 +57,7 @@ class Dialogue:
         self._spec = spec
         self._report = reporter
         self._media = media
+        self._engines = engines
         self._loop = asyncio.get_running_loop()
         self.voice = UserVoice(listen, spec.rtc.user_stream_id, closed=self._deaf)
         self._workshop = Workshop(spec, engines, media, reporter, agent_info=self._agent_info)
@@ -139,8 +140,11 @@ class Dialogue:
         """Whether the user's stream has been heard at all."""
         return self.voice.heard_at is not None
 
-    def use(self, *, llm: LlmSpec | None, tts: TtsSpec | None, asr: AsrSpec | None) -> None:
-        """Other engines from the next turn on. Raises RuntimeError where a vendor is refused."""
+    def use(self, *, llm: LlmSpec | None, tts: TtsSpec | None, asr: AsrSpec | None, vad: VadSpec | None = None) -> None:
+        """Other engines, or another sense of when a turn is over, from the next turn on.
+
+        Raises RuntimeError where a vendor is refused.
+        """
         model = self._workshop.model(llm) if llm is not None else None
         voice = self._workshop.voice(tts) if tts is not None else None
         recogniser = self._workshop.recogniser(asr) if asr is not None else None
@@ -150,6 +154,9 @@ class Dialogue:
             self.agent.use_voice(tts, voice)
         if recogniser is not None:
             self.agent.update_options(stt=recogniser)
+        if vad is not None:
+            self.agent.update_options(vad=detector(vad, self._engines))
+            self._session.update_options(endpointing_opts=endpointing(vad))
 
     # What others ask for
 

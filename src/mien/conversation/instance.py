@@ -28,7 +28,7 @@ from mien.conversation.port import (
     UserNotPublishingError,
 )
 from mien.conversation.rounds import Origin, Round
-from mien.conversation.spec import InstanceSpec, Message, Priority, SamePriority, Status
+from mien.conversation.spec import InstanceSpec, Message, Priority, SamePriority, Status, VadSpec
 from mien.rtc.port import AgentPeer, DuplicateStreamError, PeerEvents, RoomMessage, RoomService, RtcError
 from mien.speech.spec import AsrSpec, LlmSpec, TtsSpec
 
@@ -198,6 +198,7 @@ class LiveInstance:
         llm: LlmSpec | None = None,
         tts: TtsSpec | None = None,
         asr: AsrSpec | None = None,
+        vad: VadSpec | None = None,
         user_stream_id: str | None = None,
         listen_only: bool | None = None,
     ) -> None:
@@ -207,7 +208,7 @@ class LiveInstance:
             if self._spec.live:
                 dialogue.use(llm=None, tts=tts, asr=None)
             else:
-                dialogue.use(llm=llm, tts=tts, asr=asr)
+                dialogue.use(llm=llm, tts=tts, asr=asr, vad=vad)
         except RuntimeError as error:
             raise ConversationError(str(error)) from error
         if listen_only is not None:

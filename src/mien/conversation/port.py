@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from mien.conversation.spec import InstanceSpec, Message, Priority, SamePriority, Status
+from mien.conversation.spec import InstanceSpec, Message, Priority, SamePriority, Status, VadSpec
 from mien.speech.spec import AsrSpec, LlmSpec, TtsSpec
 
 
@@ -138,6 +138,7 @@ class Instance(Protocol):
         llm: LlmSpec | None = None,
         tts: TtsSpec | None = None,
         asr: AsrSpec | None = None,
+        vad: VadSpec | None = None,
         user_stream_id: str | None = None,
         listen_only: bool | None = None,
     ) -> None:

@@ -17,7 +17,17 @@ from mien.api.schemas.instances import (
     DeleteAgentInstance,
     UpdateAgentInstance,
 )
-from mien.api.specs import LISTEN_ONLY, asr_spec, instance_spec, live_spec, llm_spec, tts_spec, video_kind
+from mien.api.specs import (
+    LISTEN_ONLY,
+    asr_spec,
+    instance_spec,
+    live_spec,
+    llm_spec,
+    tells_turns,
+    tts_spec,
+    vad_spec,
+    video_kind,
+)
 from mien.api.trial import find_digital_human
 from mien.conversation.port import Instance, ShuttingDownError
 from mien.conversation.spec import InstanceSpec, TtsSpec
@@ -91,6 +101,7 @@ async def update_agent_instance(call: Call, body: UpdateAgentInstance) -> None:
         llm=llm_spec(body.LLM) if body.LLM else None,
         tts=tts,
         asr=asr_spec(body.ASR) if body.ASR else None,
+        vad=vad_spec(body.VAD, body.ASR) if body.VAD or tells_turns(body.ASR) else None,
         user_stream_id=body.RTC.UserStreamId if body.RTC else None,
         listen_only=None if mode is None else mode == LISTEN_ONLY,
     )

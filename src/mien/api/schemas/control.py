@@ -50,7 +50,7 @@ class AddAgentInstanceMsg(Wire):
     """AddAgentInstanceMsg: appends messages to the memory."""
 
     AgentInstanceId: InstanceIdText
-    Messages: Annotated[list[HistoryMessage], Field(min_length=1, max_length=100)]
+    Messages: Annotated[list[HistoryMessage], Field(min_length=1, max_length=500)]
 
 
 class Listening(Wire):

@@ -195,6 +195,7 @@ class UpdateAgentInstance(Wire):
     LLM: Llm | None = None
     TTS: Tts | None = None
     ASR: Asr | None = None
+    VAD: Vad | None = None
     RTC: RtcUpdate | None = None
     AdvancedConfig: AdvancedUpdate | None = None
 

@@ -38,7 +38,7 @@ from mien.conversation.rounds import (
     RoundTimings,
     Verdict,
 )
-from mien.conversation.session import build_session, detector, endpointing
+from mien.conversation.session import build_session, detector, turn_end_s
 from mien.conversation.spec import InstanceSpec, InterruptReason, SamePriority, Status, VadSpec
 from mien.conversation.text import Clause
 from mien.conversation.turns import UserTurns
@@ -156,7 +156,8 @@ class Dialogue:
             self.agent.update_options(stt=recogniser)
         if vad is not None:
             self.agent.update_options(vad=detector(vad, self._engines))
-            self._session.update_options(endpointing_opts=endpointing(vad))
+            delay = turn_end_s(vad)
+            self._session.update_options(endpointing_opts={"min_delay": delay, "max_delay": delay})
 
     # What others ask for
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from livekit.agents import AgentSession, EndpointingOptions, TurnHandlingOptions, vad
+from livekit.agents import AgentSession, TurnHandlingOptions, vad
 from livekit.agents.voice.agent_session import SessionConnectOptions
 
 from mien.conversation.agent import LLM_OPTIONS, TTS_OPTIONS
@@ -30,17 +30,17 @@ def detector(vad_spec: VadSpec, engines: Engines) -> vad.VAD:
     )
 
 
-def endpointing(vad_spec: VadSpec) -> EndpointingOptions:
-    """How long the user must be silent for a turn to be over."""
-    delay = max(vad_spec.silence_segmentation_ms, vad_spec.pause_interval_ms or 0) / 1000
-    return {"mode": "fixed", "min_delay": delay, "max_delay": delay}
+def turn_end_s(vad_spec: VadSpec) -> float:
+    """Silence after which the user's turn is over."""
+    return max(vad_spec.silence_segmentation_ms, vad_spec.pause_interval_ms or 0) / 1000
 
 
 def turn_handling(spec: InstanceSpec) -> TurnHandlingOptions:
     """Turn detection, interruption and early generation for an instance."""
+    delay = turn_end_s(spec.vad)
     return {
         "turn_detection": "manual" if spec.advanced.walkie_talkie else "vad",
-        "endpointing": endpointing(spec.vad),
+        "endpointing": {"mode": "fixed", "min_delay": delay, "max_delay": delay},
         "interruption": {
             "enabled": True,
             "mode": "vad",

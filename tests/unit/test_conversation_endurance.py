@@ -123,6 +123,7 @@ class Stranger:
             await asyncio.sleep(self.dice.choice([0.0, 0.01, 0.1, 0.5, 1.0]))
 
 
+@pytest.mark.timeout(900)
 @pytest.mark.parametrize(("mode", "times"), [(0, 1000), (2, 300)], ids=["full duplex", "walkie-talkie"])
 def test_a_call_survives_random_requests(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, mode: int, times: int

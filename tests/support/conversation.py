@@ -350,7 +350,7 @@ class _ScriptedAnswer(llm.LLMStream):
 
 
 class ScriptedTts(tts.TTS[Any]):
-    """`char_s` seconds of tone for each character, after `tts_s`."""
+    """`char_s` seconds of tone for each character, after `tts_s` and `lead_s` of silence."""
 
     def __init__(self, script: Script, spec: TtsSpec) -> None:
         super().__init__(capabilities=tts.TTSCapabilities(streaming=False), sample_rate=VOICE_RATE, num_channels=1)
@@ -378,7 +378,7 @@ class _ScriptedClip(tts.ChunkedStream):
         )
         t = np.arange(int(seconds * VOICE_RATE)) / VOICE_RATE
         tone = (6000 * np.sin(2 * np.pi * 220 * t)).astype(np.int16)
-        output_emitter.push(tone.tobytes())
+        output_emitter.push(bytes(2 * int(script.lead_s * VOICE_RATE)) + tone.tobytes())
         output_emitter.flush()
 
 
@@ -418,6 +418,7 @@ class Script:
     token_s: float = 0.02
     tts_s: float = 0.15
     char_s: float = 0.2
+    lead_s: float = 0.0
     stt_failures: list[Exception] = field(default_factory=list)
     llm_failures: list[Exception] = field(default_factory=list)
     tts_failures: list[tuple[str, Exception]] = field(default_factory=list)
@@ -536,6 +537,7 @@ class FakeRooms:
     def __init__(self, microphone: Microphone) -> None:
         self.microphones = {"mic": microphone}
         self.streams: set[str] = set()
+        self.aliases: set[str] = set()
         self.peers: list[FakePeer] = []
         self.log: list[tuple[str, Any]] = []
 
@@ -547,12 +549,14 @@ class FakeRooms:
         user_id: str,
         stream_id: str,
         extra_info: str = "",
+        alias: str = "",
         events: PeerEvents | None = None,
         **_: Any,
     ) -> FakePeer:
         if stream_id in self.streams:
             raise DuplicateStreamError(f"the stream {stream_id} is taken")
         self.streams.add(stream_id)
+        self.aliases.add(alias)
         peer = FakePeer(self, room_id, user_id, stream_id, events or PeerEvents(), extra_info)
         self.peers.append(peer)
         return peer

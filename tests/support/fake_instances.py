@@ -17,7 +17,7 @@ from mien.conversation.port import (
     ShuttingDownError,
     StreamTakenError,
 )
-from mien.conversation.spec import ExtrasUpdate, InstanceSpec, Message, Priority, SamePriority, Status
+from mien.conversation.spec import ExtrasUpdate, InstanceSpec, Message, Priority, SamePriority, Status, VadSpec
 from mien.speech.spec import AsrSpec, LlmSpec, TtsSpec
 
 
@@ -94,25 +94,38 @@ class FakeInstance:
         llm: LlmSpec | None = None,
         tts: TtsSpec | None = None,
         asr: AsrSpec | None = None,
+        vad: VadSpec | None = None,
         user_stream_id: str | None = None,
+        listen_only: bool | None = None,
         extras: ExtrasUpdate | None = None,
     ) -> None:
-        self._called("update", llm=llm, tts=tts, asr=asr, user_stream_id=user_stream_id, extras=extras)
+        self._called(
+            "update",
+            llm=llm,
+            tts=tts,
+            asr=asr,
+            vad=vad,
+            user_stream_id=user_stream_id,
+            listen_only=listen_only,
+            extras=extras,
+        )
 
     async def start_listening(self, user_id: str | None = None, sequence: int | None = None) -> int:
         return self._listen("start_listening", user_id, sequence)
 
-    async def stop_listening(self, user_id: str | None = None, sequence: int | None = None) -> int:
-        return self._listen("stop_listening", user_id, sequence)
+    async def stop_listening(
+        self, user_id: str | None = None, sequence: int | None = None, *, cancel: bool = False
+    ) -> int:
+        return self._listen("stop_listening", user_id, sequence, cancel=cancel)
 
-    def _listen(self, name: str, user_id: str | None, sequence: int | None) -> int:
+    def _listen(self, name: str, user_id: str | None, sequence: int | None, **more: Any) -> int:
         if not self.spec.advanced.walkie_talkie:
             raise NotWalkieTalkieError("the instance listens all the time")
         if sequence is not None:
             if sequence < self.sequence:
                 raise OutdatedSequenceError(f"Sequence {sequence} comes after {self.sequence}")
             self.sequence = sequence
-        return self._called(name, user_id=user_id, sequence=sequence)
+        return self._called(name, user_id=user_id, sequence=sequence, **more)
 
     def messages(self) -> Sequence[Message]:
         self._called("messages")
@@ -166,6 +179,8 @@ class FakeManager:
 
     async def delete(self, app_id: int, instance_id: str, *, graceful: bool = False, timeout_s: float = 30.0) -> None:
         instance = self.get(app_id, instance_id)
+        if graceful and instance.shutting_down:
+            raise ShuttingDownError("the instance is already being shut down")
         self.deleted.append((instance_id, graceful, timeout_s))
         if graceful:
             instance.shutting_down = True

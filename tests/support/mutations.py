@@ -12,7 +12,7 @@ Path = tuple[str | int, ...]
 
 WRONG_TYPES: dict[str, list[Any]] = {
     "string": [1, 1.5, True, [], {}],
-    "integer": ["1", 1.5, [], {}],
+    "integer": ["1", 1.5, True, [], {}],
     "number": ["1", True, [], {}],
     "boolean": ["true", 1, [], {}],
     "array": ["x", 1, {}],
@@ -36,6 +36,8 @@ class Mutation:
 def mutations(schema: JsonObject, body: JsonObject) -> Iterator[Mutation]:
     """Missing, ill-typed and out-of-range members, at any depth that `body` reaches."""
     for path, node, required in _members(schema, schema, body, ()):
+        if isinstance(path[-1], int):
+            yield Mutation(path, "null in an array", _with(body, path, None))
         if required:
             yield Mutation(path, "missing", _without(body, path))
             yield Mutation(path, "null", _with(body, path, None))

@@ -151,6 +151,8 @@ FULL_BODIES: dict[str, dict[str, Any]] = {
         "ASR": FULL_ASR,
         "RTC": {"UserStreamId": "other"},
         "Mien": FULL_UPDATED_EXTRAS,
+        "VAD": VAD,
+        "AdvancedConfig": {"CommunicationMode": 1},
     },
     "DeleteAgentInstance": INSTANCE | {"GracefulShutdown": True, "GracefulShutdownTimeout": 5},
     "SendAgentInstanceTTS": INSTANCE
@@ -178,7 +180,7 @@ FULL_BODIES: dict[str, dict[str, Any]] = {
     "ResetAgentInstanceMsgList": INSTANCE,
     "AddAgentInstanceMsg": INSTANCE | {"Messages": [{"Role": "user", "Content": "x"}]},
     "StartListening": INSTANCE | {"UserId": "u1", "Sequence": 1},
-    "StopListening": INSTANCE | {"UserId": "u1", "Sequence": 2},
+    "StopListening": INSTANCE | {"UserId": "u1", "Sequence": 2, "CancelFlag": False},
     "MienListRounds": INSTANCE,
 }
 # The codes of their own that members have; everything else is 410000003.
@@ -192,10 +194,11 @@ async def api(tmp_path: Path) -> AsyncIterator[Api]:
 
 
 async def prepared(api: Api, name: str, body: dict[str, Any]) -> dict[str, Any]:
-    """`body` with the id of a running walkie-talkie instance that speaks with the voice of FULL_TTS."""
+    """`body` with the id of a running instance that speaks with the voice of FULL_TTS and takes the action."""
     if body.get("AgentInstanceId") != "$instance":
         return body
-    instance = await api.create_voice(99, TTS=FULL_TTS, AdvancedConfig={"CommunicationMode": 2})
+    mode = 2 if name in ("StartListening", "StopListening") else 0
+    instance = await api.create_voice(99, TTS=FULL_TTS, AdvancedConfig={"CommunicationMode": mode})
     return body | {"AgentInstanceId": instance}
 
 
@@ -312,6 +315,23 @@ async def test_update_replaces_whole_objects(api: Api) -> None:
     assert found["Name"] == "Jacky"
 
 
+async def test_whole_numbers_may_have_a_point(api: Api) -> None:
+    assert len((await api.ok("ListAgents", b'{"Limit": 1.0}'))["Agents"]) == 1
+    answer = await api.call("ListAgents", {"Limit": 1.5})
+    assert answer["Message"] == "Limit is invalid: expected an integer from 0 to 10"
+    vad = {"TurnDetectConfig": {"SilenceSegmentation": 700.0}}
+    callbacks = {"ASRResult": 1.0}
+    instance = await api.create_voice(VAD=vad, CallbackConfig=callbacks, AdvancedConfig={"CommunicationMode": 2.0})
+    spec = api.manager.get(APP_ID, instance).spec
+    assert (spec.vad.silence_segmentation_ms, spec.callbacks.asr_result, spec.advanced.walkie_talkie) == (
+        700,
+        True,
+        True,
+    )
+    await api.ok("RegisterAgent", b'{"AgentId": "p", "ASR": {"VADSilenceSegmentation": 500.0}}')
+    assert json.dumps((await api.ok("QueryAgents", {"AgentIds": ["p"]}))["Agents"][0]["ASR"]).endswith("500.0}")
+
+
 async def test_pages_of_agents(api: Api) -> None:
     for number in range(7):
         await api.ok("RegisterAgent", {"AgentId": f"a{number}"})
@@ -423,7 +443,7 @@ async def test_body_of_the_sample_backend(api: Api) -> None:
         "AdvancedConfig": None,
     }
     data = await api.ok("CreateAgentInstance", body)
-    assert list(data) == ["AgentInstanceId"]
+    assert list(data) == ["AgentInstanceId", "RequestId"]
     spec = api.manager.get(APP_ID, data["AgentInstanceId"]).spec
     assert (spec.app_id, spec.agent_id, spec.agent_name, spec.user_id) == (APP_ID, "jacky", "Jacky", "u1")
     assert (spec.rtc.room_id, spec.rtc.agent_stream_id) == ("r1", "stream_agent_tu2co70t")
@@ -577,15 +597,22 @@ async def test_update_of_a_running_instance(api: Api) -> None:
     assert (arguments["llm"], arguments["asr"], arguments["user_stream_id"]) == (None, None, "s2")
     assert arguments["tts"].params["model"] == "other"
     assert arguments["tts"].filter_text == (("(", ")"),)
-    for tts, member in (
-        ({"Vendor": "CosyVoice", "Params": {"app": {}}}, "Vendor"),
-        (FULL_TTS | {"FilterText": [{"BeginCharacters": "<", "EndCharacters": ">"}]}, "FilterText"),
-        (FULL_TTS | {"TerminatorText": "!"}, "TerminatorText"),
-        (FULL_TTS | {"CharacterFilter": ["!"]}, "CharacterFilter"),
+    other = {"Vendor": "CosyVoice", "Params": {"app": {}}}
+    answer = await api.call("UpdateAgentInstance", {"AgentInstanceId": instance, "TTS": other})
+    assert answer["Code"] == 410000003
+    assert answer["Message"].startswith("TTS.Vendor is invalid: expected MiniMax")
+    filters = {"FilterText": [{"BeginCharacters": "<", "EndCharacters": ">"}], "TerminatorText": "!"}
+    tts = FULL_TTS | filters | {"CharacterFilter": ["!"]}
+    await api.ok("UpdateAgentInstance", {"AgentInstanceId": instance, "TTS": tts})
+    kept = fake.calls[-1][1]["tts"]
+    assert (kept.filter_text, kept.terminator_text, kept.character_filter) == ((("(", ")"),), "#", ("*", "~~"))
+    for members, wanted in (
+        ({"ASR": {}}, None),
+        ({"ASR": {"VADSilenceSegmentation": 900}}, VadSpec(900, None, 0.2, 0)),
+        ({"VAD": VAD}, VadSpec(600, 1200, 0.35, 50)),
     ):
-        answer = await api.call("UpdateAgentInstance", {"AgentInstanceId": instance, "TTS": tts})
-        assert answer["Code"] == 410000003
-        assert answer["Message"].startswith(f"TTS.{member} is invalid")
+        await api.ok("UpdateAgentInstance", {"AgentInstanceId": instance} | members)
+        assert fake.calls[-1][1]["vad"] == wanted
     fake.fail_with = ConversationError("the recogniser cannot be changed")
     answer = await api.call("UpdateAgentInstance", {"AgentInstanceId": instance, "ASR": {}})
     assert answer["Code"] == 410001011
@@ -603,8 +630,52 @@ async def test_graceful_shutdown(api: Api) -> None:
     body = {"AgentInstanceId": instance, "GracefulShutdown": True, "GracefulShutdownTimeout": 7}
     await api.ok("DeleteAgentInstance", body)
     assert api.manager.deleted == [(instance, True, 7.0)]
-    answer = await api.call("SendAgentInstanceTTS", {"AgentInstanceId": instance, "Text": "x"})
-    assert answer["Code"] == 410001041
+    for name in sorted(name for name, body in FULL_BODIES.items() if "AgentInstanceId" in body):
+        answer = await api.call(name, FULL_BODIES[name] | {"AgentInstanceId": instance})
+        assert answer["Code"] == (0 if name == "MienListRounds" else 410001041), name
+    await api.ok("DeleteAgentInstance", {"AgentInstanceId": instance})
+    assert (await api.call("QueryAgentInstanceStatus", {"AgentInstanceId": instance}))["Code"] == 410001002
+
+
+async def test_the_created_instance_knows_its_request(api: Api) -> None:
+    for name, body in (
+        ("CreateAgentInstance", voice_body(1)),
+        ("CreateDigitalHumanAgentInstance", face_body(2)),
+        ("CreateLiveDigitalHumanAgentInstance", FULL_BODIES["CreateLiveDigitalHumanAgentInstance"]),
+    ):
+        answer = await api.call(name, body)
+        assert answer["Data"]["RequestId"] == answer["RequestId"]
+
+
+async def test_agent_and_user_need_ids_of_their_own(api: Api) -> None:
+    for member, same in (("AgentUserId", "u1"), ("AgentStreamId", "s1")):
+        answer = await api.call("CreateAgentInstance", voice_body(RTC=RTC | {member: same}))
+        assert answer["Code"] == 410000003
+        assert answer["Message"].startswith(f"RTC.{member} is invalid: expected another id")
+
+
+async def test_communication_mode(api: Api) -> None:
+    quiet = await api.create_voice(1, AdvancedConfig={"CommunicationMode": 1})
+    assert api.manager.get(APP_ID, quiet).spec.advanced.listen_only
+    for mode, listen_only in ((0, False), (1, True)):
+        config = {"AdvancedConfig": {"CommunicationMode": mode}}
+        await api.ok("UpdateAgentInstance", {"AgentInstanceId": quiet} | config)
+        assert api.manager.get(APP_ID, quiet).calls[-1][1]["listen_only"] is listen_only
+    radio = await api.create_voice(2, AdvancedConfig={"CommunicationMode": 2})
+    answer = await api.call("UpdateAgentInstance", {"AgentInstanceId": radio} | config)
+    assert answer["Message"].startswith("AdvancedConfig.CommunicationMode is invalid: expected nothing")
+
+
+async def test_steering_the_voice_needs_no_marks_of_its_own(api: Api) -> None:
+    paths = {"TTSParamPaths": {"mood": "voice_setting.emotion"}}
+    spec = api.manager.get(APP_ID, await api.create_voice(1, AdvancedConfig=paths)).spec
+    assert spec.advanced.meta_info is not None
+    assert (spec.advanced.meta_info.begin, spec.advanced.meta_info.end) == ("[[", "]]")
+    body = FULL_BODIES["CreateLiveDigitalHumanAgentInstance"] | {"AdvancedConfig": paths}
+    live = await api.ok("CreateLiveDigitalHumanAgentInstance", body)
+    assert api.manager.get(APP_ID, live["AgentInstanceId"]).spec.advanced.meta_info == spec.advanced.meta_info
+    bare = api.manager.get(APP_ID, await api.create_voice(3)).spec
+    assert bare.advanced.meta_info is None
 
 
 # Control
@@ -712,6 +783,9 @@ async def test_walkie_talkie(api: Api) -> None:
     assert isinstance(started["Round"], int)
     assert (await api.call("StopListening", radio | {"Sequence": 1}))["Code"] == 410001043
     await api.ok("StopListening", radio | {"Sequence": 2**62, "UserId": "u1"})
+    await api.ok("StopListening", radio | {"CancelFlag": True})
+    calls = api.manager.get(APP_ID, radio["AgentInstanceId"]).calls
+    assert [arguments.get("cancel") for _, arguments in calls] == [None, False, True]
 
 
 # Live digital humans

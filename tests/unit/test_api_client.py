@@ -85,7 +85,14 @@ async def test_a_conversation_by_async_client(api: Api) -> None:
     assert await mien.messages(instance) == []
     await mien.start_listening(instance, sequence=1)
     await mien.stop_listening(instance, sequence=2)
+    await mien.start_listening(instance)
+    await mien.stop_listening(instance, cancel=True)
+    fake = api.manager.get(APP_ID, instance)
+    assert [arguments["cancel"] for name, arguments in fake.calls if name == "stop_listening"] == [False, True]
     await mien.update_agent_instance(instance, user_stream_id="s2")
+    quiet = await mien.create_agent_instance("guide", "u1", Rtc("r2", "s3", "a3", "m3"))
+    await mien.update_agent_instance(quiet, advanced_config={"CommunicationMode": 1})
+    assert api.manager.get(APP_ID, quiet).calls[-1][1]["listen_only"]
     await mien.delete_agent_instance(instance)
     human = await mien.create_digital_human_agent_instance("guide", "u1", RTC, "lin")
     await mien.delete_agent_instance(human.instance_id, graceful=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlencode
@@ -18,10 +19,11 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
 from mien.api.actions import ACTIONS
+from mien.api.errors import ApiError
 from mien.api.ids import IdSource
 from mien.api.ratelimit import RateLimiter
-from mien.api.signature import sign
-from mien.store import StoreError
+from mien.api.signature import authenticate, sign
+from mien.store import App, StoreError
 from tests.support.api_harness import APP_ID, NOW, SECRET, Api, check_envelope, running_api, voice_body
 
 
@@ -206,7 +208,7 @@ async def test_a_database_in_trouble_is_a_sentence(api: Api, monkeypatch: pytest
     monkeypatch.setattr(api.store.agents, "add", full)
     answer = await api.call("RegisterAgent", {"AgentId": "x"})
     assert (answer["Code"], answer["Message"]) == (
-        410000001,
+        410000009,
         "The disk holding the database is full. Free some space and try again.",
     )
     monkeypatch.setattr(api.store.apps, "find", full)
@@ -221,6 +223,7 @@ async def test_a_bug_is_an_envelope_too(api: Api, monkeypatch: pytest.MonkeyPatc
     answer = await api.call("QueryAgents", {"AgentIds": ["a"]})
     assert answer["Code"] == 410000001
     assert "ZeroDivision" not in answer["Message"]
+    assert answer["RequestId"] in answer["Message"]
 
 
 async def test_request_ids_differ_under_load(api: Api) -> None:
@@ -279,6 +282,55 @@ def test_no_body_makes_it_fail(on_loop: tuple[asyncio.Runner, Api], name: str, b
     query = urlencode(api.query(name))
     answer = check_envelope(runner.run(api.client.post(f"/?{query}", content=content)))
     assert answer["Code"] != 410000001
+
+
+@hypothesis_settings(max_examples=150, deadline=None)
+@given(
+    name=st.sampled_from(sorted(ACTIONS)),
+    parameters=st.lists(st.tuples(st.sampled_from(MEMBERS) | st.text(max_size=8), st.text(max_size=20)), max_size=6),
+)
+def test_no_query_makes_it_fail(
+    on_loop: tuple[asyncio.Runner, Api], name: str, parameters: list[tuple[str, str]]
+) -> None:
+    runner, api = on_loop
+    pairs = [*api.query(name).items(), *parameters]
+    line = "&".join(f"{quote(key, errors='replace')}={quote(value, errors='replace')}" for key, value in pairs)
+    answer = check_envelope(runner.run(api.client.get(f"/?{line}")))
+    assert answer["Code"] not in (410000001, 100000015)
+
+
+@given(nonce=st.text(min_size=1), app_id=st.integers(1, 2**32 - 1), timestamp=st.integers(0, 10**11 - 1))
+def test_what_is_signed_is_accepted_and_nothing_else(nonce: str, app_id: int, timestamp: int) -> None:
+    async def find(wanted: int) -> App:
+        return App(wanted, "shop", SECRET, "c" * 32, {}, False, datetime(2026, 1, 1, tzinfo=UTC))
+
+    signature = sign(app_id, nonce, SECRET, timestamp)
+    query = {
+        "Action": "X",
+        "AppId": str(app_id),
+        "SignatureNonce": nonce,
+        "Timestamp": str(timestamp),
+        "Signature": signature,
+        "SignatureVersion": "2.0",
+    }
+    accepted, action = asyncio.run(authenticate(query, find, timestamp + 600))
+    assert (accepted.app_id, action) == (app_id, "X")
+    assert asyncio.run(authenticate(query | {"Signature": signature.upper()}, find, timestamp))[1] == "X"
+    for place in range(0, 32, 7):
+        other = "0" if signature[place] != "0" else "1"
+        forged = query | {"Signature": signature[:place] + other + signature[place + 1 :]}
+        with pytest.raises(ApiError) as caught:
+            asyncio.run(authenticate(forged, find, timestamp))
+        assert caught.value.code == 100000005
+
+
+@given(query=st.dictionaries(st.sampled_from(COMMON), st.text(max_size=40)))
+def test_no_common_parameters_are_accepted_by_chance(query: dict[str, str]) -> None:
+    async def find(wanted: int) -> None:
+        return None
+
+    with pytest.raises(ApiError):
+        asyncio.run(authenticate(query, find, NOW))
 
 
 @pytest.mark.parametrize("raw", [b"/?%ff=%fe&AppId=%00", b"/?AppId=1&AppId=2", b"/?&&&=&", b"/?Action=%F0%28%8C%28"])

@@ -117,6 +117,23 @@ def test_long_messages_are_refused() -> None:
         participant.send("面" * MAX_CONTENT)
 
 
+def test_messages_to_an_alias_reach_its_owner_until_it_leaves() -> None:
+    rooms = Rooms()
+    agent, user = Notes(), Notes()
+    first = rooms.enter(1, "r", "agent", "", agent, alias="ai_agent_7")
+    sender = rooms.enter(1, "r", "user", "", user)
+    assert sender.users() == [("agent", "")]
+    assert sender.send("a", to=["ai_agent_7"]) == []
+    assert sender.send("b", to=["agent", "ai_agent_8"]) == ["ai_agent_8"]
+    assert [content for kind, content in agent.heard if kind == "message"] == ["a", "b"]
+    somebody = rooms.enter(1, "r", "ai_agent_7", "", Notes())
+    assert sender.send("c", to=["ai_agent_7"]) == []
+    assert ("message", "c") not in agent.heard
+    somebody.leave()
+    first.leave()
+    assert sender.send("d", to=["ai_agent_7"]) == ["ai_agent_7"]
+
+
 def test_agent_messages_look_as_documented() -> None:
     def of(message: object) -> object:
         return json.loads(agent_content(message, seq_id=558853066, round_id=790411001, now=1765790413.102))  # type: ignore[arg-type]

@@ -124,7 +124,7 @@ def console_router(deps: ApiDeps) -> APIRouter:
                 # The face knows its own name; the rest is the demo agent's.
                 prompt = YOU_ARE[body.lang].format(name=human.name[body.lang]) + PROMPTS[body.lang]
                 wanted["LLM"] = {"Vendor": "Local", "SystemPrompt": prompt}
-            call = Call(deps, app, wanted, deps.base_url(request))
+            call = Call(deps, app, wanted, deps.base_url(request), deps.ids.next())
             made = await perform(call, "CreateDigitalHumanAgentInstance") or {}
             return {
                 "agent_instance_id": made["AgentInstanceId"],
@@ -141,7 +141,8 @@ def console_router(deps: ApiDeps) -> APIRouter:
             body = StopBody.parse(raw)
             app = await deps.store.apps.ensure_demo(deps.settings)
             wanted = {"AgentInstanceId": body.agent_instance_id}
-            await perform(Call(deps, app, wanted, deps.base_url(request)), "DeleteAgentInstance")
+            call = Call(deps, app, wanted, deps.base_url(request), deps.ids.next())
+            await perform(call, "DeleteAgentInstance")
             return {"agent_instance_id": body.agent_instance_id}
 
         return await _answer(request, work)

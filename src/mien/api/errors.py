@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from mien.codes import WORDS, ReturnCode
 from mien.conversation import port
+from mien.conversation.refusals import CODES
 from mien.store import AgentExistsError, StoreError, UnknownAgentError
 
 
@@ -22,6 +23,14 @@ class ApiError(Exception):
         return WORDS[self.code].advice
 
 
+class CrashError(Exception):
+    """An action stopped at a mistake of this program; `code` says what did not come about."""
+
+    def __init__(self, code: ReturnCode) -> None:
+        self.code = code
+        super().__init__(WORDS[code].meaning)
+
+
 def invalid(field: str, expected: str) -> ApiError:
     """A parameter is wrong: `field` is its path, `expected` says what would be right."""
     return ApiError(ReturnCode.INVALID_PARAMETER, f"{field} is invalid: expected {expected}")
@@ -29,20 +38,10 @@ def invalid(field: str, expected: str) -> ApiError:
 
 _C = ReturnCode
 _CODES: dict[type[Exception], ReturnCode] = {
+    **CODES,
     AgentExistsError: _C.AGENT_EXISTS,
     UnknownAgentError: _C.AGENT_NOT_FOUND,
-    StoreError: _C.SYSTEM,
-    port.InstanceNotFoundError: _C.INSTANCE_NOT_FOUND,
-    port.InstanceLimitError: _C.VOICE_LIMIT,
-    port.NoCapacityError: _C.RESOURCES,
-    port.StreamTakenError: _C.STREAM_ID_DUPLICATE,
-    port.UserListeningError: _C.USER_SPEAKING,
-    port.ShuttingDownError: _C.SHUTTING_DOWN,
-    port.NotWalkieTalkieError: _C.NOT_WALKIE_TALKIE,
-    port.OutdatedSequenceError: _C.SEQUENCE_OUTDATED,
-    port.UnknownDigitalHumanError: _C.DIGITAL_HUMAN_ID,
-    port.UserNotPublishingError: _C.USER_NOT_PUBLISHING,
-    port.LiveInstanceError: _C.LIVE_INSTANCE,
+    StoreError: _C.INTERNAL_CALL,
 }
 _DIGITAL_HUMAN_CODES: dict[type[Exception], ReturnCode] = {
     port.InstanceLimitError: _C.DIGITAL_HUMAN_LIMIT,
@@ -56,4 +55,4 @@ def from_exception(error: Exception, otherwise: ReturnCode, *, digital_human: bo
     return ApiError(code, str(error))
 
 
-__all__ = ["WORDS", "ApiError", "ReturnCode", "from_exception", "invalid"]
+__all__ = ["WORDS", "ApiError", "CrashError", "ReturnCode", "from_exception", "invalid"]

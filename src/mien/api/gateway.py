@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
-import types
 from collections.abc import Sequence
-from typing import Annotated, Any, Union, get_args, get_origin
+from typing import Any
 
 import structlog
 from fastapi import APIRouter
@@ -15,9 +14,9 @@ from starlette.responses import JSONResponse, Response
 
 from mien.api.actions import ACTIONS, Call, perform
 from mien.api.deps import ApiDeps
-from mien.api.errors import ApiError, ReturnCode
+from mien.api.errors import WORDS, ApiError, CrashError, ReturnCode
 from mien.api.ratelimit import RateLimiter
-from mien.api.schemas.base import JsonObject, Wire
+from mien.api.schemas.base import JsonObject, Wire, kinds
 from mien.api.signature import COMMON, authenticate
 from mien.store import StoreError
 
@@ -38,22 +37,22 @@ def gateway_router(deps: ApiDeps) -> APIRouter:
             return await deps.home(request)
         request_id = deps.ids.next()
         try:
-            data = await _serve(deps, limiter, request)
+            data = await _serve(deps, limiter, request, request_id)
         except ApiError as error:
             log.info("request refused", code=int(error.code), reason=error.message, request_id=request_id)
             return _envelope(request_id, error.code, error.message, None)
-        except Exception:
+        except Exception as error:
             # The one place where a caller must get an envelope, whatever happened.
             log.exception("request failed", request_id=request_id)
-            return _envelope(
-                request_id, ReturnCode.SYSTEM, f"system error: try again; the server's log has it as {request_id}", None
-            )
+            code = error.code if isinstance(error, CrashError) else ReturnCode.GATEWAY
+            message = f"{WORDS[code].meaning}: try again; the server's log has it as {request_id}"
+            return _envelope(request_id, code, message, None)
         return _envelope(request_id, ReturnCode.SUCCESS, "success", data)
 
     return router
 
 
-async def _serve(deps: ApiDeps, limiter: RateLimiter, request: Request) -> JsonObject | None:
+async def _serve(deps: ApiDeps, limiter: RateLimiter, request: Request, request_id: str) -> JsonObject | None:
     query = {name: values[0] for name, values in _query(request).items()}
     try:
         app, name = await authenticate(query, deps.store.apps.find, deps.wall())
@@ -69,7 +68,7 @@ async def _serve(deps: ApiDeps, limiter: RateLimiter, request: Request) -> JsonO
         raw = await read_object(request)
     else:
         raw = _from_query(entry.body, _query(request)) if entry else {}
-    return await perform(Call(deps, app, raw, deps.base_url(request)), name)
+    return await perform(Call(deps, app, raw, deps.base_url(request), request_id), name)
 
 
 def _query(request: Request) -> dict[str, list[str]]:
@@ -133,30 +132,18 @@ def _from_query(body: type[Wire], query: dict[str, list[str]]) -> JsonObject:
 
 
 def _value(annotation: Any, values: Sequence[str]) -> Any:
-    kinds = _kinds(annotation)
+    found = kinds(annotation)
     text = values[0]
-    if str in kinds:
+    if str in found:
         return text
-    if list in kinds and (len(values) > 1 or not text.lstrip().startswith("[")):
+    if list in found and (len(values) > 1 or not text.lstrip().startswith("[")):
         return list(values)
-    if bool in kinds:
+    if bool in found:
         return {"true": True, "false": False, "1": True, "0": False}.get(text.lower(), text)
     try:
         return _load(text)
     except (ValueError, RecursionError):
         return text
-
-
-def _kinds(annotation: Any) -> set[Any]:
-    """The plain types inside an annotation: `Annotated[str, …] | None` → {str}."""
-    origin = get_origin(annotation)
-    if origin is Annotated:
-        return _kinds(get_args(annotation)[0])
-    if origin in (Union, types.UnionType):
-        return set().union(*(_kinds(choice) for choice in get_args(annotation)))
-    if origin is not None and not isinstance(origin, type):  # Literal
-        return {type(value) for value in get_args(annotation)}
-    return {origin or annotation}
 
 
 def _envelope(request_id: str, code: ReturnCode, message: str, data: JsonObject | None) -> JSONResponse:

@@ -69,7 +69,10 @@ def _schemas() -> JsonObject:
 
 
 def _codes() -> JsonObject:
-    lines = [f"- {int(code)}: {words.meaning}" for code, words in WORDS.items()]
+    lines = [
+        f"- {int(code)}: {words.meaning}" + (f" → {words.advice}" if words.advice else "")
+        for code, words in WORDS.items()
+    ]
     return {"type": "integer", "enum": [int(code) for code in ReturnCode], "description": "\n".join(lines)}
 
 
@@ -117,8 +120,8 @@ def _get(action: Action, schemas: JsonObject) -> JsonObject:
 
 
 def _without_null(node: Any) -> Any:
-    """Drops what only this program needs (`x-expected`, titles), and says `X` of a member that may be left out instead
-    of `X or null`."""
+    """Drops what only this program needs, and says `X` of a member that may be left out instead of `X or null`. The
+    words of `x-expected` become the description of a member that has none."""
     if isinstance(node, list):
         return [_without_null(item) for item in node]
     if not isinstance(node, Mapping):
@@ -128,6 +131,8 @@ def _without_null(node: Any) -> Any:
         choice = next(item for item in choices if item != {"type": "null"})
         rest = {name: value for name, value in node.items() if name not in ("anyOf", "default")}
         return _without_null({**choice, **rest})
+    if "x-expected" in node:
+        node = {"description": node["x-expected"], **node}
     return {
         name: {key: _without_null(value) for key, value in inner.items()}
         if name == "properties" and isinstance(inner, Mapping)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import TypeVar
 
@@ -18,6 +19,7 @@ from mien.api.schemas.instances import (
     CreateLiveDigitalHumanAgentInstance,
     Face,
     History,
+    LlmMetaInfo,
 )
 from mien.api.trial import is_trial_llm, is_trial_tts
 from mien.conversation.spec import (
@@ -40,9 +42,9 @@ from mien.store import AgentRecord
 SENSITIVITY = {0: (0.2, 0), 1: (0.4, 100), 2: (0.1, 0)}
 """VAD level → (EnergyThreshold, MinSpeechDur in ms)."""
 CUSTOM_LEVEL = 3
-WALKIE_TALKIE = 2
-LIVE_MARKS = ("[[", "]]")
-"""Around metadata in the texts of a live digital human, which has no LLMMetaInfo to name others."""
+LISTEN_ONLY, WALKIE_TALKIE = 1, 2
+DEFAULT_MARKS = ("[[", "]]")
+"""Around metadata that only steers the voice, where LLMMetaInfo names none."""
 
 N = TypeVar("N", int, float)
 
@@ -103,6 +105,20 @@ def vad_spec(vad: Vad | None, asr: Asr | None) -> VadSpec:
     return VadSpec(silence, pause if pause > silence else None, threshold, min_speech)
 
 
+def tells_turns(asr: Asr | None) -> bool:
+    """Whether `asr` has members of turn and voice detection, in their older spelling."""
+    return asr is not None and any(
+        value is not None
+        for value in (
+            asr.VADSilenceSegmentation,
+            asr.PauseInterval,
+            asr.VADSensitiveLevel,
+            asr.VADMinSpeechDur,
+            asr.VADEnergyThreshold,
+        )
+    )
+
+
 def _first(given: N | None, older: N | None, default: N) -> N:
     return given if given is not None else older if older is not None else default
 
@@ -118,6 +134,10 @@ def instance_spec(
     asr = body.ASR or (Asr.parse(agent.asr) if agent.asr else None)
     advanced = body.AdvancedConfig or Advanced()
     human = body.DigitalHuman if isinstance(body, CreateDigitalHumanAgentInstance) else None
+    if body.RTC.AgentUserId == body.UserId:
+        raise invalid("RTC.AgentUserId", "another id than UserId, because a user id is in a room once")
+    if body.RTC.AgentStreamId == body.RTC.UserStreamId:
+        raise invalid("RTC.AgentStreamId", "another id than RTC.UserStreamId, because a stream has one publisher")
     if human and advanced.DisableTTS:
         raise invalid("AdvancedConfig.DisableTTS", "false, because a digital human speaks")
     extras = extras_of(agent.extras, body.Mien)
@@ -185,7 +205,7 @@ def live_spec(
         ),
         advanced=AdvancedSpec(
             max_idle_s=advanced.MaxIdleTime,
-            meta_info=MetaInfoSpec(*LIVE_MARKS),
+            meta_info=MetaInfoSpec(*DEFAULT_MARKS),
             tts_param_paths=dict(advanced.TTSParamPaths),
         ),
         digital_human=DigitalHumanSpec(resolved_human, kind),
@@ -225,13 +245,19 @@ def _callbacks(wanted: Callbacks) -> CallbackSpec:
 
 
 def _advanced(config: Advanced) -> AdvancedSpec:
-    meta = config.LLMMetaInfo
     return AdvancedSpec(
         voice_interrupts=config.InterruptMode == 0,
         max_idle_s=config.MaxIdleTime,
         disable_tts=config.DisableTTS,
         walkie_talkie=config.CommunicationMode == WALKIE_TALKIE,
-        meta_info=MetaInfoSpec(meta.BeginCharacters, meta.EndCharacters, tuple(meta.SendMetaKeys)) if meta else None,
+        listen_only=config.CommunicationMode == LISTEN_ONLY,
+        meta_info=_meta_info(config.LLMMetaInfo, config.TTSParamPaths),
         add_asr_info=config.AddASRInfo,
         tts_param_paths=dict(config.TTSParamPaths),
     )
+
+
+def _meta_info(meta: LlmMetaInfo | None, tts_param_paths: Mapping[str, str]) -> MetaInfoSpec | None:
+    if meta is not None:
+        return MetaInfoSpec(meta.BeginCharacters, meta.EndCharacters, tuple(meta.SendMetaKeys))
+    return MetaInfoSpec(*DEFAULT_MARKS) if tts_param_paths else None

@@ -261,12 +261,23 @@ def update_agent_instance(
     llm: JsonObject | None = None,
     tts: JsonObject | None = None,
     asr: JsonObject | None = None,
+    vad: JsonObject | None = None,
     user_stream_id: str | None = None,
+    advanced_config: JsonObject | None = None,
     extras: Extras | None = None,
 ) -> Operation[None]:
     """UpdateAgentInstance; of `extras` everything but the welcome can change."""
     rtc = {"UserStreamId": user_stream_id} if user_stream_id is not None else None
-    body = _given(AgentInstanceId=instance_id, LLM=llm, TTS=tts, ASR=asr, RTC=rtc, Mien=_wire(extras))
+    body = _given(
+        AgentInstanceId=instance_id,
+        LLM=llm,
+        TTS=tts,
+        ASR=asr,
+        VAD=vad,
+        RTC=rtc,
+        AdvancedConfig=advanced_config,
+        Mien=_wire(extras),
+    )
     return Operation("UpdateAgentInstance", body, _nothing)
 
 
@@ -363,9 +374,12 @@ def start_listening(instance_id: str, *, user_id: str | None = None, sequence: i
     return Operation("StartListening", _given(AgentInstanceId=instance_id, UserId=user_id, Sequence=sequence), _round)
 
 
-def stop_listening(instance_id: str, *, user_id: str | None = None, sequence: int | None = None) -> Operation[int]:
-    """StopListening; returns the round."""
-    return Operation("StopListening", _given(AgentInstanceId=instance_id, UserId=user_id, Sequence=sequence), _round)
+def stop_listening(
+    instance_id: str, *, user_id: str | None = None, sequence: int | None = None, cancel: bool = False
+) -> Operation[int]:
+    """StopListening; returns the round. With `cancel` what was said is forgotten and gets no answer."""
+    body = _given(AgentInstanceId=instance_id, UserId=user_id, Sequence=sequence, CancelFlag=cancel or None)
+    return Operation("StopListening", body, _round)
 
 
 def _given(**members: Any) -> JsonObject:

@@ -9,6 +9,7 @@ from copy import deepcopy
 from dataclasses import replace
 from typing import Any, Protocol, TypeVar
 
+import numpy as np
 from livekit import rtc
 from livekit.agents import (
     Agent,
@@ -24,6 +25,7 @@ from livekit.agents import (
 
 from mien.conversation.errors import Part
 from mien.conversation.history import request_context, to_messages
+from mien.conversation.rounds import Origin
 from mien.conversation.spec import InstanceSpec, Message
 from mien.conversation.text import Clause, ClauseReader, MetaExtractor, estimated_seconds, units
 from mien.conversation.utterance import CURRENT, Utterance
@@ -34,9 +36,18 @@ LLM_SILENCE_S = 15.0
 """A model that sends nothing for this long is given up."""
 MAX_SPOKEN_UNITS = 60
 """Clauses that are ready together are spoken as one clip up to this length: fewer seams in the melody."""
+SILENT = 200
+"""Samples up to this loudness (-44 dB) are silence."""
 LLM_OPTIONS = APIConnectOptions(max_retry=1, retry_interval=0.3, timeout=10.0)
 TTS_OPTIONS = APIConnectOptions(max_retry=1, retry_interval=0.3, timeout=8.0)
-LEGACY_TTS_KEYS = ("emotion", "emotion_scale")
+LEGACY_TTS_PATHS = {
+    "minimax": {"emotion": "voice_setting.emotion"},
+    "bytedancev3": {
+        "emotion": "req_params.audio_params.emotion",
+        "emotion_scale": "req_params.audio_params.emotion_scale",
+    },
+}
+"""Where the metadata of older programs goes that name no TTSParamPaths, by vendor."""
 
 T = TypeVar("T")
 
@@ -50,6 +61,9 @@ class Host(Protocol):
     def recogniser_failed(self, error: BaseException) -> None: ...
     def turn_completed(self, message: llm.ChatMessage) -> bool:
         """The user's turn is over; False when it gets no answer."""
+
+    def wants_answer(self, utterance: Utterance) -> bool:
+        """Whether the model is to be asked at all."""
 
     def model_said(self, utterance: Utterance, sentences: list[str]) -> None: ...
     def failed(self, utterance: Utterance, part: Part, error: BaseException) -> None: ...
@@ -138,6 +152,8 @@ class ConversationAgent(Agent):
         self, chat_ctx: llm.ChatContext, tools: list[llm.Tool], model_settings: ModelSettings
     ) -> AsyncGenerator[llm.ChatChunk | str | FlushSentinel, None]:
         utterance = CURRENT.get()
+        if not self._host.wants_answer(utterance):
+            return
         model = self.llm
         assert isinstance(model, llm.LLM)
         loop = asyncio.get_running_loop()
@@ -190,7 +206,10 @@ class ConversationAgent(Agent):
                     continue
                 async for frame in self._speak(utterance, clause, last=last):
                     timings = utterance.timings
-                    timings.tts_first_audio_at = timings.tts_first_audio_at or loop.time()
+                    if timings.tts_first_audio_at is None:
+                        sound_at = _sound_at(frame)
+                        utterance.lead_s += frame.duration if sound_at is None else sound_at
+                        timings.tts_first_audio_at = None if sound_at is None else loop.time()
                     yield frame
             await reader
             utterance.complete = not utterance.calling
@@ -222,8 +241,9 @@ class ConversationAgent(Agent):
 
     # The voice
 
-    def _clause_reader(self) -> ClauseReader:
+    def _clause_reader(self, *, whole: bool = False) -> ClauseReader:
         return ClauseReader(
+            whole=whole,
             meta=self._spec.advanced.meta_info,
             filters=self._spec.tts.filter_text,
             terminator=self._spec.tts.terminator_text,
@@ -231,7 +251,7 @@ class ConversationAgent(Agent):
         )
 
     async def _read_clauses(self, text: AsyncIterable[str], line: ClauseLine) -> None:
-        reader = self._clause_reader()
+        reader = self._clause_reader(whole=CURRENT.get().round.origin is Origin.SAY)
         try:
             async for piece in text:
                 line.put(reader.push(piece))
@@ -241,7 +261,7 @@ class ConversationAgent(Agent):
 
     async def _speak(self, utterance: Utterance, clause: Clause, *, last: bool) -> AsyncGenerator[rtc.AudioFrame, None]:
         first = True
-        async with self._voice_for(clause.meta).synthesize(clause.speech, conn_options=TTS_OPTIONS) as stream:
+        async with self._voice_for(clause.style).synthesize(clause.speech, conn_options=TTS_OPTIONS) as stream:
             async for audio in stream:
                 frame = audio.frame
                 if first:
@@ -259,9 +279,10 @@ class ConversationAgent(Agent):
 
     def _voice_for(self, meta: dict[str, Any]) -> tts.TTS[Any]:
         """The voice, with the metadata's wishes written into its vendor's request (TTSParamPaths)."""
-        paths = self._spec.advanced.tts_param_paths or {key: key for key in LEGACY_TTS_KEYS if key in meta}
+        vendor = self._tts_spec.vendor
+        paths = self._spec.advanced.tts_param_paths or LEGACY_TTS_PATHS.get(vendor.lower(), {})
         wishes = {path: meta[key] for key, path in paths.items() if key in meta}
-        if not wishes or not self._tts_spec.vendor:
+        if not wishes or not vendor:
             return self._voice
         key = repr(sorted(wishes.items()))
         if key not in self._special_voices:
@@ -322,7 +343,13 @@ class ClauseLine:
 def _joined(clause: Clause, follower: Clause) -> Clause:
     gap = " " if clause.speech[-1:].isascii() and follower.speech[:1].isascii() else ""
     speech = f"{clause.speech}{gap}{follower.speech}".strip()
-    return Clause(clause.display + follower.display, speech, clause.meta, follower.ends_sentence)
+    return Clause(clause.display + follower.display, speech, clause.meta, follower.ends_sentence, clause.style)
+
+
+def _sound_at(frame: rtc.AudioFrame) -> float | None:
+    """Seconds into `frame` at which it is no longer silent; None if it is silent throughout."""
+    loud = np.flatnonzero(np.abs(np.frombuffer(frame.data, np.int16).astype(np.int32)) > SILENT)
+    return float(loud[0]) / frame.num_channels / frame.sample_rate if loud.size else None
 
 
 async def _impatient(stream: AsyncIterator[T], silence_s: float) -> AsyncIterator[T]:

@@ -40,8 +40,8 @@ from mien.conversation.rounds import (
     RoundTimings,
     Verdict,
 )
-from mien.conversation.session import build_session, turn_end_s
-from mien.conversation.spec import EchoGuardMode, InstanceSpec, InterruptReason, SamePriority, Status
+from mien.conversation.session import build_session, detector, turn_end_s
+from mien.conversation.spec import EchoGuardMode, InstanceSpec, InterruptReason, SamePriority, Status, VadSpec
 from mien.conversation.text import Clause
 from mien.conversation.turns import UserTurns
 from mien.conversation.utterance import CURRENT, Utterance, new_utterance
@@ -68,6 +68,7 @@ class Dialogue:
         self._spec = spec
         self._report = reporter
         self._media = media
+        self._engines = engines
         self._loop = asyncio.get_running_loop()
         self._echo = EchoGuard(self._loop.time, mode=echo_guard)
         self.voice = UserVoice(listen, spec.rtc.user_stream_id, closed=self._deaf, echo=self._echo)
@@ -97,6 +98,7 @@ class Dialogue:
         )
         self._turns.voice = self.voice
         self._pressed = False
+        self.listen_only = spec.advanced.listen_only
         self._starting: Utterance | None = None
         self._current: Utterance | None = None
         self._utterances: dict[str, Utterance] = {}
@@ -132,6 +134,7 @@ class Dialogue:
         if self._closing:
             return
         self._closing = True
+        self._quiet.set()
         self._floor.clear()
         self._turns.aclose()
         if (active := self._floor.active) is not None:
@@ -143,7 +146,9 @@ class Dialogue:
 
     async def quiet(self) -> None:
         """Waits until nothing is thought, said or waiting to be said."""
-        while self.status is not Status.IDLE or self._floor.active is not None or self._floor.waiting:
+        while not self._closing and (
+            self.status is not Status.IDLE or self._floor.active is not None or self._floor.waiting
+        ):
             self._quiet.clear()
             await self._quiet.wait()
 
@@ -157,9 +162,18 @@ class Dialogue:
         return self.voice.heard_at is not None
 
     def use(
-        self, *, llm: LlmSpec | None, tts: TtsSpec | None, asr: AsrSpec | None, language: str | None = None
+        self,
+        *,
+        llm: LlmSpec | None,
+        tts: TtsSpec | None,
+        asr: AsrSpec | None,
+        language: str | None = None,
+        vad: VadSpec | None = None,
     ) -> None:
-        """Other engines, or another language, from the next turn on. Raises RuntimeError where a vendor is refused."""
+        """Other engines, another language, or another sense of when a turn is over, from the next turn on.
+
+        Raises RuntimeError where a vendor is refused.
+        """
         if language is not None:
             asr, tts = asr or self._workshop.asr, tts or self.agent.tts_spec
         before = self._workshop.asr
@@ -176,6 +190,10 @@ class Dialogue:
             self.agent.use_voice(tts, voice)
         if recogniser is not None:
             self.agent.update_options(stt=recogniser)
+        if vad is not None:
+            self.agent.update_options(vad=detector(vad, self._engines))
+            delay = turn_end_s(vad)
+            self._session.update_options(endpointing_opts={"min_delay": delay, "max_delay": delay})
 
     # What others ask for
 
@@ -219,13 +237,17 @@ class Dialogue:
         assert self._turns.round is not None
         return self._turns.round.number
 
-    def release(self) -> int:
-        """Walkie-talkie: the user has finished."""
+    def release(self, *, cancel: bool = False) -> int:
+        """Walkie-talkie: the user has finished, or with `cancel` thinks better of it."""
         round_ = self._turns.round
         if not self._pressed or round_ is None:
             return self._numbers.latest
         self._pressed = False
         self._turns.paused()
+        if cancel:
+            self._session.clear_user_turn()
+            self._turns.drop()
+            return round_.number
         round_.timings.began_at = self._loop.time()
         if self._turns.hold():
             return round_.number
@@ -265,7 +287,14 @@ class Dialogue:
 
     def turn_completed(self, message: llm.ChatMessage) -> bool:
         """`agent.Host`."""
-        return self._turns.completed(message)
+        answer = self._turns.completed(message, answer=not self.listen_only)
+        if self.listen_only and message.text_content:
+            self.agent.remember([message])
+        return answer
+
+    def wants_answer(self, utterance: Utterance) -> bool:
+        """`agent.Host`."""
+        return not self.listen_only or utterance.round.origin is not Origin.USER
 
     # The agent
 
@@ -367,9 +396,12 @@ class Dialogue:
     def _show(self, utterance: Utterance, clause: Clause, *, last: bool) -> None:
         """A clause begins to be heard: its subtitle, the status, its metadata."""
         round_ = utterance.round
+        if not clause.display:
+            self._tell_meta(utterance, clause)
+            return
         first = not utterance.started
         if first:
-            round_.timings.voice_at = self._loop.time()
+            round_.timings.voice_at = self._loop.time() + utterance.lead_s
             if round_.origin is not Origin.SAY and not utterance.results_sent:
                 # The voice is ahead of the first full sentence; backends count on a result before SPEAKING.
                 utterance.results += utterance.sentences.so_far()
@@ -379,10 +411,14 @@ class Dialogue:
         self._report.agent_text(round_, clause.display, start=first, end=last)
         if first or self.status is not Status.SPEAKING:
             self.set_status(Status.SPEAKING, round_, "tts_begin")
+        self._tell_meta(utterance, clause)
+
+    def _tell_meta(self, utterance: Utterance, clause: Clause) -> None:
+        utterance.meta_told = utterance.meta_told or bool(clause.meta)
         spec = self._spec.advanced.meta_info
         info = {key: clause.meta[key] for key in (spec.send_keys if spec else ()) if key in clause.meta}
         if info:
-            self._report.meta_info(round_, info)
+            self._report.meta_info(utterance.round, info)
 
     def _on_agent_state(self, event: AgentStateChangedEvent) -> None:
         """What was said before a tool was called is over, and the tool is not."""
@@ -416,7 +452,7 @@ class Dialogue:
         if not handle.interrupted:
             for clause in utterance.silent:
                 self._show(utterance, clause, last=False)
-            if not utterance.started and not round_.reported and not utterance.failures:
+            if not (utterance.started or utterance.meta_told or round_.reported or utterance.failures):
                 self._nothing_said(round_)
         if utterance.started and not utterance.ended:
             self._report.agent_text(round_, "", start=False, end=True)

@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import base64
 import itertools
-import json
 import time
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
@@ -21,15 +20,22 @@ from mien.conversation.measured import Log, Observer
 from mien.conversation.port import CallbackEvent, CallbackSink
 from mien.conversation.rounds import Averages, Round, RoundTimings
 from mien.conversation.spec import InstanceSpec, InterruptReason, Status
+from mien.rtc.messages import (
+    ACTION_RESPONSE,
+    AGENT_MESSAGE,
+    AgentMessage,
+    AgentStatus,
+    AgentText,
+    Metadata,
+    SpeakStatus,
+    StatusCode,
+    UserSpeech,
+    UserText,
+    agent_content,
+)
 from mien.rtc.port import LISTEN_RATE
 
 log = structlog.get_logger(__name__)
-
-CMD_USER_SPEECH = 1
-CMD_USER_TEXT = 3
-CMD_AGENT_TEXT = 4
-CMD_STATUS = 6
-CMD_META_INFO = 102
 
 
 class MessageSender(Protocol):
@@ -98,7 +104,7 @@ class Reporter:
         self._callback("Exception", data)
 
     def user_speech(self, round_: Round, speaking: bool) -> None:
-        self._room(CMD_USER_SPEECH, round_, {"SpeakStatus": 1 if speaking else 2, "UserId": self._spec.user_id})
+        self._room(round_, UserSpeech(self._spec.user_id, SpeakStatus.START if speaking else SpeakStatus.END))
         if self._spec.callbacks.user_speak_action:
             action = "SPEAK_BEGIN" if speaking else "SPEAK_END"
             self._callback("UserSpeakAction", {**self._user(round_), "Action": action})
@@ -110,17 +116,7 @@ class Reporter:
             return
         round_.transcript_sent = text
         round_.user_message_id = round_.user_message_id or str(next(self._sequence))
-        self._room(
-            CMD_USER_TEXT,
-            round_,
-            {
-                "MessageId": round_.user_message_id,
-                "UserId": self._spec.user_id,
-                "Text": text,
-                "StartFlag": first,
-                "EndFlag": final,
-            },
-        )
+        self._room(round_, UserText(round_.user_message_id, self._spec.user_id, text, start=first, end=final))
 
     def asr_result(self, round_: Round, text: str) -> None:
         if self._spec.callbacks.asr_result:
@@ -138,20 +134,10 @@ class Reporter:
 
     def agent_text(self, round_: Round, text: str, *, start: bool, end: bool) -> None:
         round_.message_id = round_.message_id or str(next(self._sequence))
-        self._room(
-            CMD_AGENT_TEXT,
-            round_,
-            {
-                "MessageId": round_.message_id,
-                "UserId": self._spec.rtc.agent_user_id,
-                "Text": text,
-                "StartFlag": start,
-                "EndFlag": end,
-            },
-        )
+        self._room(round_, AgentText(round_.message_id, self._spec.rtc.agent_user_id, text, start=start, end=end))
 
     def status(self, old: Status, new: Status, round_: Round, reason: str) -> None:
-        self._room(CMD_STATUS, round_, {"OldStatus": int(old), "Status": int(new), "Reason": reason})
+        self._room(round_, AgentStatus(StatusCode(old), StatusCode(new), reason))
         if self._spec.callbacks.agent_instance_status:
             self._callback("AgentInstanceStatus", {"Status": new.name, "Round": round_.number})
         if self._spec.callbacks.agent_speak_action and Status.SPEAKING in (old, new) and old != new:
@@ -164,7 +150,7 @@ class Reporter:
             self._callback("Interrupted", data)
 
     def meta_info(self, round_: Round, info: dict[str, Any]) -> None:
-        self._room(CMD_META_INFO, round_, info)
+        self._room(round_, Metadata(info))
         self._callback("AgentInstanceMetaInfo", {"Round": round_.number, "MetaInfo": info})
 
     def measured(self, timings: RoundTimings) -> None:
@@ -173,7 +159,7 @@ class Reporter:
 
     def reply(self, content: str, *, to: str) -> None:
         """Answers a control request of section 8 (`msg_type` 22)."""
-        self._outgoing.put_nowait((content, 22, (to,)))
+        self._outgoing.put_nowait((content, ACTION_RESPONSE, (to,)))
 
     # How it travels
 
@@ -200,18 +186,9 @@ class Reporter:
             )
         )
 
-    def _room(self, cmd: int, round_: Round, data: dict[str, Any]) -> None:
-        now = self._milliseconds()
-        message = {
-            "Timestamp": now // 1000,
-            "TimestampMs": now,
-            "SeqId": next(self._sequence),
-            "Round": round_.number,
-            "Cmd": cmd,
-            "Legacy": False,
-            "Data": data,
-        }
-        self._outgoing.put_nowait((json.dumps(message, ensure_ascii=False, separators=(",", ":")), 1, None))
+    def _room(self, round_: Round, message: AgentMessage) -> None:
+        content = agent_content(message, seq_id=next(self._sequence), round_id=round_.number, now=self._wall())
+        self._outgoing.put_nowait((content, AGENT_MESSAGE, None))
 
     async def _run(self, send: MessageSender) -> None:
         while True:

@@ -8,7 +8,7 @@ from typing import Any
 
 import structlog
 
-from mien.conversation.control import Controller
+from mien.conversation.control import Controller, alias
 from mien.conversation.dialogue import Dialogue
 from mien.conversation.errors import ExceptionCode
 from mien.conversation.events import Reporter
@@ -24,11 +24,21 @@ from mien.conversation.port import (
     ShuttingDownError,
     StreamTakenError,
     TtsDisabledError,
+    UserAbsentError,
     UserNotPublishingError,
     Webhooks,
 )
 from mien.conversation.rounds import Origin, Round
-from mien.conversation.spec import EchoGuardMode, ExtrasUpdate, InstanceSpec, Message, Priority, SamePriority, Status
+from mien.conversation.spec import (
+    EchoGuardMode,
+    ExtrasUpdate,
+    InstanceSpec,
+    Message,
+    Priority,
+    SamePriority,
+    Status,
+    VadSpec,
+)
 from mien.conversation.tools import Toolbox
 from mien.conversation.welcome import Greeter
 from mien.rtc.port import (
@@ -114,6 +124,7 @@ class LiveInstance:
                 video=self._media.video,
                 package_url=self._media.package_url,
                 extra_info=spec.rtc.stream_extra_info,
+                alias=alias(spec.instance_id),
                 events=events,
             )
         except DuplicateStreamError as error:
@@ -194,6 +205,10 @@ class LiveInstance:
         return self._live.status
 
     @property
+    def shutting_down(self) -> bool:
+        return self._shutting_down
+
+    @property
     def timings(self) -> list[dict[str, Any]]:
         """What the stages of the last rounds took, in ms, oldest first."""
         return [timings.milliseconds() for timings in self._live.timings]
@@ -244,7 +259,9 @@ class LiveInstance:
         llm: LlmSpec | None = None,
         tts: TtsSpec | None = None,
         asr: AsrSpec | None = None,
+        vad: VadSpec | None = None,
         user_stream_id: str | None = None,
+        listen_only: bool | None = None,
         extras: ExtrasUpdate | None = None,
     ) -> None:
         self._check()
@@ -252,9 +269,11 @@ class LiveInstance:
         dialogue = self._live
         extras = extras or ExtrasUpdate()
         try:
-            dialogue.use(llm=llm, tts=tts, asr=asr, language=extras.language)
+            dialogue.use(llm=llm, tts=tts, asr=asr, language=extras.language, vad=vad)
         except RuntimeError as error:
             raise ConversationError(str(error)) from error
+        if listen_only is not None:
+            dialogue.listen_only = listen_only
         if self._toolbox is not None:
             if llm is not None:
                 self._toolbox.model_changed(takes_tools=self._engines.takes_tools(llm))
@@ -266,20 +285,25 @@ class LiveInstance:
     async def start_listening(self, user_id: str | None = None, sequence: int | None = None) -> int:
         self._check_walkie_talkie()
         peer, stream = self._peer, self._live.voice.stream_id
-        if peer is None or all(info.stream_id != stream for info in peer.streams()):
+        user = user_id or self._spec.user_id
+        if peer is None or user not in peer.users():
+            raise UserAbsentError(f"the user {user!r} is not in the room {self._spec.rtc.room_id!r}; log in first")
+        if all(info.stream_id != stream for info in peer.streams()):
             raise UserNotPublishingError(f"nobody publishes the stream {stream!r} yet; publish the microphone first")
         if sequence is not None and self._sequence is not None and sequence <= self._sequence:
             raise OutdatedSequenceError(f"Sequence {sequence} is not newer than {self._sequence}")
         self._sequence = sequence if sequence is not None else self._sequence
         return self._live.press()
 
-    async def stop_listening(self, user_id: str | None = None, sequence: int | None = None) -> int:
+    async def stop_listening(
+        self, user_id: str | None = None, sequence: int | None = None, *, cancel: bool = False
+    ) -> int:
         self._check_walkie_talkie()
         # Clients disagree on whether a stop carries the number of its start or the next one.
         if sequence is not None and self._sequence is not None and sequence < self._sequence:
             raise OutdatedSequenceError(f"Sequence {sequence} is older than {self._sequence}")
         self._sequence = sequence if sequence is not None else self._sequence
-        return self._live.release()
+        return self._live.release(cancel=cancel)
 
     def messages(self) -> Sequence[Message]:
         self._check_converses()

@@ -17,6 +17,7 @@ from mien.conversation.port import (
     ConversationError,
     InstanceLimitError,
     InstanceNotFoundError,
+    ShuttingDownError,
     TtsDisabledError,
     Webhooks,
 )
@@ -117,11 +118,16 @@ class Manager:
         return instance
 
     async def delete(self, app_id: int, instance_id: str, *, graceful: bool = False, timeout_s: float = 30.0) -> None:
-        """Ends the instance; with `graceful` it first finishes speaking, and this returns at once."""
+        """Ends the instance; with `graceful` it first finishes speaking, and this returns at once.
+
+        Raises InstanceNotFoundError; ShuttingDownError when it is asked for gracefully twice.
+        """
         instance = self.get(app_id, instance_id)
         if not graceful:
             await self._end(instance)
             return
+        if instance.shutting_down:
+            raise ShuttingDownError("the instance is already being shut down")
         instance.refuse_requests()
         task = asyncio.create_task(self._end_gracefully(instance, timeout_s), name="conversation.shutdown")
         self._ending.add(task)

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from mien.conversation.spec import ExtrasUpdate, InstanceSpec, Message, Priority, SamePriority, Status
+from mien.conversation.spec import ExtrasUpdate, InstanceSpec, Message, Priority, SamePriority, Status, VadSpec
 from mien.speech.spec import AsrSpec, LlmSpec, TtsSpec
 
 
@@ -48,6 +48,10 @@ class NotWalkieTalkieError(ConversationError):
 
 class OutdatedSequenceError(ConversationError):
     """A newer Start/StopListening was already processed."""
+
+
+class UserAbsentError(ConversationError):
+    """The user who shall speak is not in the instance's room."""
 
 
 class UserNotPublishingError(ConversationError):
@@ -109,6 +113,10 @@ class Instance(Protocol):
     @property
     def status(self) -> Status: ...
     @property
+    def shutting_down(self) -> bool:
+        """Whether it is being shut down gracefully and takes no more requests."""
+
+    @property
     def timings(self) -> list[dict[str, Any]]:
         """The stages of its latest rounds in ms, oldest first; see `rounds.RoundTimings.milliseconds`."""
 
@@ -148,13 +156,19 @@ class Instance(Protocol):
         llm: LlmSpec | None = None,
         tts: TtsSpec | None = None,
         asr: AsrSpec | None = None,
+        vad: VadSpec | None = None,
         user_stream_id: str | None = None,
+        listen_only: bool | None = None,
         extras: ExtrasUpdate | None = None,
     ) -> None:
-        """Replaces engines, the stream it listens to, tools or language, from the next turn on."""
+        """Replaces engines, the stream it listens to, tools, language, or whether it answers at all, from the next turn
+        on."""
 
     async def start_listening(self, user_id: str | None = None, sequence: int | None = None) -> int: ...
-    async def stop_listening(self, user_id: str | None = None, sequence: int | None = None) -> int: ...
+    async def stop_listening(
+        self, user_id: str | None = None, sequence: int | None = None, *, cancel: bool = False
+    ) -> int:
+        """Ends the user's turn; with `cancel` it gets no answer and is forgotten."""
 
     def messages(self) -> Sequence[Message]:
         """The conversation's memory, oldest first."""

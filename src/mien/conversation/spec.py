@@ -103,6 +103,8 @@ class AdvancedSpec:
     max_idle_s: int = 120
     disable_tts: bool = False
     walkie_talkie: bool = False
+    listen_only: bool = False
+    """The user's turns are recognised, told and remembered, and get no answer."""
     meta_info: MetaInfoSpec | None = None
     add_asr_info: bool = False
     tts_param_paths: dict[str, str] = field(default_factory=dict)

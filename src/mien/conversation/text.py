@@ -44,13 +44,16 @@ class Clause:
     """A piece of an answer.
 
     `display` is what subtitles and memory show, `speech` what the voice reads ("" when all of it is filtered),
-    `meta` the metadata that stood in front of it, `ends_sentence` whether a longer pause follows.
+    `meta` the metadata that stood in front of it, `ends_sentence` whether a longer pause follows, `style` the metadata
+    that holds for its voice: that of its sentence, or of the whole text. Metadata that no text follows comes as a
+    clause with neither `display` nor `speech`.
     """
 
     display: str
     speech: str
     meta: dict[str, Any] = field(default_factory=dict)
     ends_sentence: bool = True
+    style: dict[str, Any] = field(default_factory=dict)
 
 
 def units(text: str) -> int:
@@ -139,7 +142,8 @@ def plain_text(text: str, spec: MetaInfoSpec | None) -> str:
 class ClauseReader:
     """The whole pipeline: pieces of text in, clauses out as soon as they are complete.
 
-    `filters` are the marks of FilterText, `terminator` TerminatorText, `removed` CharacterFilter.
+    `filters` are the marks of FilterText, `terminator` TerminatorText, `removed` CharacterFilter. With `whole` the text
+    is one request to the voice: metadata may also stand at its end, and holds for all of it.
     """
 
     def __init__(
@@ -149,6 +153,7 @@ class ClauseReader:
         filters: Sequence[tuple[str, str]] = (),
         terminator: str = "",
         removed: Sequence[str] = (),
+        whole: bool = False,
     ) -> None:
         self._extractor = MetaExtractor(meta)
         self._filters = [pair for pair in filters if pair[0] and pair[1]]
@@ -161,17 +166,25 @@ class ClauseReader:
         self._closing_mark = ""
         self._silenced = False
         self._meta: dict[str, Any] = {}
-        self._first = True
+        self._style: dict[str, Any] = {}
+        self._whole = whole
+        self._parts: list[str | dict[str, Any]] = []
 
     def push(self, piece: str) -> list[Clause]:
         """The next piece of the stream."""
-        return self._take(self._extractor.push(piece))
+        parts = self._extractor.push(piece)
+        if self._whole:
+            self._parts += parts
+            return []
+        return self._take(parts)
 
     def finish(self) -> list[Clause]:
         """The rest, when the stream ends."""
-        clauses = self._take(self._extractor.finish())
+        clauses = self._take(_metadata_first([*self._parts, *self._extractor.finish()]))
         clauses += self._scan(final=True)
         clauses += self._cut(ends_sentence=True)
+        if self._meta:
+            clauses.append(Clause("", "", self._meta))
         return clauses
 
     def _take(self, parts: list[str | dict[str, Any]]) -> list[Clause]:
@@ -181,6 +194,7 @@ class ClauseReader:
                 clauses += self._scan(final=True)
                 clauses += self._cut(ends_sentence=True)
                 self._meta = {**self._meta, **part}
+                self._style = {**self._style, **part}
             else:
                 self._text += part
                 clauses += self._scan(final=False)
@@ -261,7 +275,10 @@ class ClauseReader:
         for string in self._removed:
             spoken = spoken.replace(string, "")
         meta, self._meta = self._meta, {}
-        return [Clause(display, speakable(spoken), meta, ends_sentence)]
+        style = self._style
+        if ends_sentence and not self._whole:
+            self._style = {}
+        return [Clause(display, speakable(spoken), meta, ends_sentence, style)]
 
 
 class SentenceReader:
@@ -350,6 +367,14 @@ def is_backchannel(text: str) -> bool:
     words = [re.sub(r"[\W_]", "", word).lower() for word in re.split(r"[\s,，。.!！?？、…]+", text)]
     words = [word for word in words if word]
     return 0 < len(words) <= 3 and all(word in _BACKCHANNELS for word in words)
+
+
+def _metadata_first(parts: list[str | dict[str, Any]]) -> list[str | dict[str, Any]]:
+    """`parts` with what stands behind all the text moved in front of it."""
+    end = len(parts)
+    while end and (isinstance(parts[end - 1], dict) or not str(parts[end - 1]).strip()):
+        end -= 1
+    return [*(part for part in parts[end:] if isinstance(part, dict)), *parts[:end]]
 
 
 def _add(out: list[str | dict[str, Any]], text: str) -> None:

@@ -148,8 +148,8 @@ class UserTurns:
             self._failed_at = now
             self._report.exception(*describe(Part.ASR, error), self.round)
 
-    def completed(self, message: llm.ChatMessage) -> bool:
-        """The turn is over and takes the floor; False when there is nothing to answer."""
+    def completed(self, message: llm.ChatMessage, *, answer: bool = True) -> bool:
+        """The turn is over and takes the floor; False when there is nothing to answer, or no `answer` is wanted."""
         round_ = self.round
         if round_ is not None and round_.held:
             # The session knows only what was said after the floor was free.
@@ -174,14 +174,17 @@ class UserTurns:
         if self.voice is not None and (pcm := self.voice.recorded()) is not None:
             self._report.user_audio(round_, pcm)
         self._report.asr_result(round_, text)
-        round_.committed = True
-        self._floor.active = round_
-        self._scene.set_status(Status.THINKING, round_, "llm_begin")
+        if answer:
+            round_.committed = True
+            self._floor.active = round_
+            self._scene.set_status(Status.THINKING, round_, "llm_begin")
+        elif self._floor.active is None:
+            self._scene.set_status(Status.IDLE, round_, "listen_only")
         if round_.speaking:
             # Already speaking again: those words belong to the next round, which interrupts this one.
             round_.speaking = False
             self.begun()
-        return True
+        return answer
 
     def no_text(self, *, force: bool = False) -> None:
         """Voice was heard and no words; the turn ends unless the user is still speaking."""

@@ -36,6 +36,10 @@ class Utterance:
     shown: list[str] = field(default_factory=list)
     complete: bool = False
     """Whether every clip is known, so that the last one can be marked as such."""
+    lead_s: float = 0.0
+    """Silence in front of the first sound of the voice."""
+    meta_told: bool = False
+    """Whether metadata was reported, which is an answer too."""
     ended: bool = False
     """Whether EndFlag was sent."""
     heard: str | None = None

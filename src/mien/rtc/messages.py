@@ -10,6 +10,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum
+from functools import partial
 from typing import Any, Final
 
 AGENT_MESSAGE: Final = 1
@@ -139,7 +140,16 @@ def agent_content(message: AgentMessage, *, seq_id: int, round_id: int, now: flo
 
 
 class RequestError(ValueError):
-    """A client's request cannot be read; the text says which member is wrong."""
+    """A client's request cannot be read; the text says which member is wrong.
+
+    `action` and `seq` are what could be read of it, for the answer; `is_object` is False when it is no JSON object.
+    """
+
+    def __init__(self, words: str, *, action: str = "", seq: str = "", is_object: bool = True) -> None:
+        self.action = action
+        self.seq = seq
+        self.is_object = is_object
+        super().__init__(words)
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,20 +164,23 @@ class ActionRequest:
     def parse(cls, content: str) -> ActionRequest:
         """Raises RequestError."""
         try:
-            wire = json.loads(content)
+            wire = json.loads(content, parse_constant=_no_constant)
+            # Halves of surrogate pairs are no Unicode: no model, no voice and no database takes them.
+            json.dumps(wire, ensure_ascii=False).encode()
         except (ValueError, RecursionError):
-            raise RequestError("the request is not JSON") from None
+            raise RequestError("the request is not JSON", is_object=False) from None
         if not isinstance(wire, dict):
-            raise RequestError("the request is not a JSON object")
-        action, seq, params = wire.get("Action"), wire.get("Seq"), wire.get("Params", {})
-        if not isinstance(action, str) or not action:
-            raise RequestError("Action is missing or no text")
-        if not isinstance(seq, str):
-            raise RequestError("Seq is missing or no text")
-        if params is None:
-            params = {}
+            raise RequestError("the request must be a JSON object, {…}", is_object=False)
+        given = {name.lower(): value for name, value in wire.items() if value is not None}
+        action, seq = (value if isinstance(value, str) else "" for value in (given.get("action"), given.get("seq")))
+        params = given.get("params", {})
+        wrong = partial(RequestError, action=action, seq=seq)
+        if not action:
+            raise wrong("Action is required: expected the name of an action")
+        if not seq:
+            raise wrong("Seq is required: expected a text that the answer will carry, another one for each request")
         if not isinstance(params, dict):
-            raise RequestError("Params is no object")
+            raise wrong("Params is invalid: expected an object")
         return cls(action, seq, params)
 
     def content(self) -> str:
@@ -208,6 +221,10 @@ def _text(message: UserText | AgentText) -> dict[str, Any]:
         "StartFlag": message.start,
         "EndFlag": message.end,
     }
+
+
+def _no_constant(name: str) -> None:
+    raise ValueError(f"{name} is no JSON number")
 
 
 def _dump(wire: dict[str, Any]) -> str:

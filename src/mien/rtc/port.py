@@ -189,9 +189,12 @@ class RoomService(Protocol):
         video: VideoKind,
         package_url: str = "",
         extra_info: str = "",
+        alias: str = "",
         events: PeerEvents | None = None,
     ) -> AgentPeer:
         """Logs the agent in (an earlier peer with the same user id is kicked) and publishes its stream.
+
+        Messages to the user id `alias` reach the agent as well.
 
         Raises DuplicateStreamError if `stream_id` is taken in this app, RtcError otherwise.
         """

@@ -17,8 +17,8 @@ MAX_USER_ID: Final = 64
 """The compatible API asks for 32 at most; generated agent ids (`ai_agent_<id>`) may be longer."""
 MAX_USER_NAME: Final = 256
 MAX_STREAM_ID: Final = 256
-MAX_CONTENT: Final = 4096
-"""Bytes of one room message's content."""
+MAX_CONTENT: Final = 16_384
+"""Bytes of one room message's content: what a user says in one turn of some minutes, in full each time."""
 
 KICKED_BY_LOGIN: Final = "the same user id logged in to this room again"
 
@@ -43,10 +43,14 @@ class _Room:
     app_id: int
     room_id: str
     participants: dict[str, Participant] = field(default_factory=dict)
+    aliases: dict[str, Participant] = field(default_factory=dict)
     streams: dict[str, StreamInfo] = field(default_factory=dict)
 
     def others(self, user_id: str) -> list[Participant]:
         return [participant for participant in self.participants.values() if participant.user_id != user_id]
+
+    def addressee(self, user_id: str) -> Participant | None:
+        return self.participants.get(user_id) or self.aliases.get(user_id)
 
 
 class Rooms:
@@ -59,9 +63,12 @@ class Rooms:
     def __len__(self) -> int:
         return len(self._rooms)
 
-    def enter(self, app_id: int, room_id: str, user_id: str, user_name: str, ears: Ears) -> Participant:
+    def enter(
+        self, app_id: int, room_id: str, user_id: str, user_name: str, ears: Ears, *, alias: str = ""
+    ) -> Participant:
         """Logs a user in. An earlier login of the same user id to the same room is kicked first.
 
+        Messages to `alias` reach the user too, while nobody of that id is in the room.
         Raises RtcError for an id that is empty or too long.
         """
         _check_id("room id", room_id, MAX_ROOM_ID)
@@ -73,6 +80,8 @@ class Rooms:
             earlier.kick(KICKED_BY_LOGIN)
         room = self._rooms.setdefault((app_id, room_id), _Room(app_id, room_id))
         participant = Participant(self, room, user_id, user_name, ears)
+        if alias:
+            room.aliases[alias] = participant
         for other in room.others(user_id):
             other.ears.user_joined(user_id, user_name)
         room.participants[user_id] = participant
@@ -116,6 +125,7 @@ class Rooms:
         for stream in participant.own_streams():
             self._unpublish(participant, room, stream.stream_id)
         del room.participants[participant.user_id]
+        room.aliases = {alias: other for alias, other in room.aliases.items() if other is not participant}
         for other in room.others(participant.user_id):
             other.ears.user_left(participant.user_id, participant.user_name)
         if not room.participants:
@@ -191,7 +201,7 @@ class Participant:
             return []
         missing: list[str] = []
         for user_id in dict.fromkeys(to):
-            receiver = self._room.participants.get(user_id)
+            receiver = self._room.addressee(user_id)
             if receiver is None:
                 missing.append(user_id)
             else:

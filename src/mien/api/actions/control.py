@@ -13,6 +13,7 @@ from mien.api.schemas.control import (
     OneInstance,
     SendAgentInstanceLLM,
     SendAgentInstanceTTS,
+    StopListening,
 )
 from mien.conversation.port import Instance
 from mien.conversation.spec import Message, Priority, SamePriority
@@ -98,10 +99,11 @@ async def start_listening(call: Call, body: Listening) -> JsonObject:
     return {"Round": await _talking(call, body.AgentInstanceId).start_listening(body.UserId, body.Sequence)}
 
 
-@action(GROUP, Listening, name="StopListening", failure=ReturnCode.STOP_LISTENING_FAILED, result=results.Round)
-async def stop_listening(call: Call, body: Listening) -> JsonObject:
+@action(GROUP, StopListening, failure=ReturnCode.STOP_LISTENING_FAILED, result=results.Round)
+async def stop_listening(call: Call, body: StopListening) -> JsonObject:
     """Walkie-talkie mode: the user has finished; the agent answers."""
-    return {"Round": await _talking(call, body.AgentInstanceId).stop_listening(body.UserId, body.Sequence)}
+    instance = _talking(call, body.AgentInstanceId)
+    return {"Round": await instance.stop_listening(body.UserId, body.Sequence, cancel=body.CancelFlag)}
 
 
 def _talking(call: Call, instance_id: str) -> Instance:

@@ -18,9 +18,19 @@ from mien.api.schemas.instances import (
     DeleteAgentInstance,
     UpdateAgentInstance,
 )
-from mien.api.specs import asr_spec, instance_spec, live_spec, llm_spec, tts_spec, video_kind
+from mien.api.specs import (
+    LISTEN_ONLY,
+    asr_spec,
+    instance_spec,
+    live_spec,
+    llm_spec,
+    tells_turns,
+    tts_spec,
+    vad_spec,
+    video_kind,
+)
 from mien.api.trial import find_digital_human
-from mien.conversation.port import Instance
+from mien.conversation.port import Instance, ShuttingDownError
 from mien.conversation.spec import InstanceSpec, TtsSpec
 from mien.rtc.port import VideoKind
 
@@ -33,7 +43,7 @@ async def create_agent_instance(call: Call, body: CreateAgentInstance) -> JsonOb
     agent = await call.deps.store.agents.get(call.app.app_id, body.AgentId)
     spec = instance_spec(call.app.app_id, call.deps.ids.next(), agent, body)
     await call.deps.instances.create(spec)
-    return {"AgentInstanceId": spec.instance_id}
+    return {"AgentInstanceId": spec.instance_id, "RequestId": call.request_id}
 
 
 @action(
@@ -79,12 +89,17 @@ async def update_agent_instance(call: Call, body: UpdateAgentInstance) -> None:
     if instance.spec.live:
         raise ApiError(ReturnCode.LIVE_INSTANCE)
     tts = _updated_tts(instance, body.TTS) if body.TTS else None
+    mode = body.AdvancedConfig.CommunicationMode if body.AdvancedConfig else None
+    if mode is not None and instance.spec.advanced.walkie_talkie:
+        raise invalid("AdvancedConfig.CommunicationMode", "nothing, because a walkie-talkie instance stays one")
     await instance.update(
         llm=llm_spec(body.LLM) if body.LLM else None,
         tts=tts,
         asr=asr_spec(body.ASR) if body.ASR else None,
+        vad=vad_spec(body.VAD, body.ASR) if body.VAD or tells_turns(body.ASR) else None,
         user_stream_id=body.RTC.UserStreamId if body.RTC else None,
         extras=extras_update(body.Mien),
+        listen_only=None if mode is None else mode == LISTEN_ONLY,
     )
 
 
@@ -99,9 +114,12 @@ async def delete_agent_instance(call: Call, body: DeleteAgentInstance) -> None:
     )
 
 
-def find(call: Call, instance_id: str) -> Instance:
-    """The running instance. Raises InstanceNotFoundError."""
-    return call.deps.instances.get(call.app.app_id, instance_id)
+def find(call: Call, instance_id: str, *, also_ending: bool = False) -> Instance:
+    """The running instance. Raises InstanceNotFoundError, and ShuttingDownError unless `also_ending`."""
+    instance = call.deps.instances.get(call.app.app_id, instance_id)
+    if instance.shutting_down and not also_ending:
+        raise ShuttingDownError("the instance is being shut down and takes no more requests")
+    return instance
 
 
 def digital_human_config(spec: InstanceSpec, digital_human_id: str, package_url: str) -> str:
@@ -125,19 +143,13 @@ def _answer(call: Call, spec: InstanceSpec, digital_human_id: str) -> JsonObject
     if human is not None and human.config_id is VideoKind.MOTION:
         package = call.base_url + call.deps.digital_humans.package_url(human.digital_human_id)
     config = digital_human_config(spec, digital_human_id, package)
-    return {"AgentInstanceId": spec.instance_id, "DigitalHumanConfig": config}
+    return {"AgentInstanceId": spec.instance_id, "DigitalHumanConfig": config, "RequestId": call.request_id}
 
 
 def _updated_tts(instance: Instance, wanted: Tts) -> TtsSpec:
-    """The new voice of a running instance: its vendor and text filters stay as they were created."""
+    """The new voice of a running instance: its vendor and text filters stay as they were created. Other filters are
+    passed over, as the compatible service does; another vendor is refused, for its parameters would mean nothing."""
     now, new = instance.spec.tts, tts_spec(wanted)
     if new.vendor and now.vendor and new.vendor != now.vendor:
         raise invalid("TTS.Vendor", f"{now.vendor}, because the vendor of a running instance cannot change")
-    for name, given, current in (
-        ("FilterText", new.filter_text, now.filter_text),
-        ("TerminatorText", new.terminator_text, now.terminator_text),
-        ("CharacterFilter", new.character_filter, now.character_filter),
-    ):
-        if given and given != current:
-            raise invalid(f"TTS.{name}", "its value at creation, because it cannot change on a running instance")
     return TtsSpec(new.vendor, new.url, new.params, now.filter_text, now.terminator_text, now.character_filter)

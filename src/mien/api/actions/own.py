@@ -15,4 +15,4 @@ GROUP = "Mien"
 @action(GROUP, OneInstance, name="MienListRounds", failure=ReturnCode.CONTEXT_FAILED, result=results.RoundList)
 async def list_rounds(call: Call, body: OneInstance) -> JsonObject:
     """Tells how long each stage of the latest rounds took."""
-    return {"Rounds": find(call, body.AgentInstanceId).timings}
+    return {"Rounds": find(call, body.AgentInstanceId, also_ending=True).timings}

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from mien.api.deps import ApiDeps
-from mien.api.errors import ApiError, ReturnCode, from_exception
+from mien.api.errors import ApiError, CrashError, ReturnCode, from_exception
 from mien.api.schemas.base import JsonObject, Wire
 from mien.conversation.port import ConversationError
 from mien.errors import UserError
@@ -25,6 +25,8 @@ class Call:
     raw: JsonObject
     """The body exactly as sent; registered agents are echoed from it."""
     base_url: str
+    request_id: str
+    """The envelope's; the server's log knows the request by it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +69,7 @@ def action(
 
 
 async def perform(call: Call, name: str) -> JsonObject | None:
-    """Runs action `name` on `call.raw` and returns its Data. Raises ApiError."""
+    """Runs action `name` on `call.raw` and returns its Data. Raises ApiError, or CrashError after a mistake of ours."""
     entry = ACTIONS.get(name)
     if entry is None:
         raise ApiError(
@@ -78,3 +80,7 @@ async def perform(call: Call, name: str) -> JsonObject | None:
         return await entry.run(call, body)
     except (ConversationError, UserError) as error:
         raise from_exception(error, entry.failure, digital_human=entry.digital_human) from error
+    except ApiError:
+        raise
+    except Exception as error:
+        raise CrashError(ReturnCode.DIGITAL_HUMAN_SYSTEM if entry.digital_human else entry.failure) from error

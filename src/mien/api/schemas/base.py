@@ -1,15 +1,18 @@
 """What every wire object shares: member names, `null`, strictness, and errors in words.
 
 Attributes of these models are called exactly like the members on the wire (`AgentId`, `RTC`), so that an error's
-location is already the path a caller knows. Types are strict: a number in quotes is not a number.
+location is already the path a caller knows. Types are strict: a number in quotes is not a number. As in JSON, 5.0 is
+the integer 5.
 """
 
 from __future__ import annotations
 
+import sys
+import types
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import Annotated, Any, ClassVar, Self
+from typing import Annotated, Any, ClassVar, Self, Union, get_args, get_origin
 
 from pydantic import (
     BaseModel,
@@ -52,6 +55,10 @@ class Wire(BaseModel):
             known = spellings.get(str(name).lower())
             if known and value is not None:
                 tidy.setdefault(known, value)
+        for name in _integers(cls):
+            value = tidy.get(name)
+            if isinstance(value, float) and value.is_integer():
+                tidy[name] = int(value)
         return tidy
 
     @classmethod
@@ -64,8 +71,21 @@ class Wire(BaseModel):
             raise ApiError(ReturnCode.INVALID_PARAMETER, "; ".join(dict.fromkeys(problems[:3]))) from error
 
 
-class Nothing(Wire):
-    """An empty object."""
+def kinds(annotation: Any) -> set[Any]:
+    """The plain types inside an annotation: `Annotated[str, …] | None` → {str}."""
+    origin = get_origin(annotation)
+    if origin is Annotated:
+        return kinds(get_args(annotation)[0])
+    if origin in (Union, types.UnionType):
+        return set().union(*(kinds(choice) for choice in get_args(annotation)))
+    if origin is not None and not isinstance(origin, type):  # Literal
+        return {type(value) for value in get_args(annotation)}
+    return {origin or annotation}
+
+
+@cache
+def _integers(model: type[Wire]) -> frozenset[str]:
+    return frozenset(name for name, field in model.model_fields.items() if int in kinds(field.annotation))
 
 
 def expected(text: str) -> PydanticCustomError:
@@ -95,7 +115,7 @@ class Checked:
 
     test: Callable[[str], bool]
     words: str
-    limits: tuple[tuple[str, int], ...] = ()
+    limits: tuple[tuple[str, int | str], ...] = ()
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
         return core_schema.no_info_after_validator_function(self._check, handler(source))
@@ -109,10 +129,12 @@ class Checked:
         return value
 
 
-def not_blank(longest: int) -> Checked:
-    """A text of 1 to `longest` characters that are not all blank."""
-    words = f"a text of 1 to {longest} characters, not all of them blank"
-    return Checked(lambda value: bool(value.strip()) and len(value) <= longest, words, (("maxLength", longest),))
+def not_blank(longest: int = 0) -> Checked:
+    """A text of 1 to `longest` characters that are not all blank; 0 for no limit but that of the body."""
+    most = longest or sys.maxsize
+    words = f"a text of 1 to {longest} characters, not all of them blank" if longest else "a text that is not blank"
+    limits: tuple[tuple[str, int | str], ...] = (("maxLength", longest),) if longest else ()
+    return Checked(lambda value: bool(value.strip()) and len(value) <= most, words, (*limits, ("pattern", r"\S")))
 
 
 def utf8(longest: int) -> Checked:

@@ -13,7 +13,7 @@ PriorityName = Literal["Low", "Medium", "High"]
 SamePriorityName = Literal["ClearAndInterrupt", "Enqueue"]
 SpokenText = Annotated[str, not_blank(300)]
 WAITING_USER = "What the user says over it, where that cannot interrupt it, is answered after it instead of ignored"
-AskedText = Annotated[str, not_blank(32_000)]
+AskedText = Annotated[str, not_blank()]
 
 
 class OneInstance(Wire):
@@ -51,12 +51,18 @@ class AddAgentInstanceMsg(Wire):
     """AddAgentInstanceMsg: appends messages to the memory."""
 
     AgentInstanceId: InstanceIdText
-    Messages: Annotated[list[HistoryMessage], Field(min_length=1, max_length=100)]
+    Messages: Annotated[list[HistoryMessage], Field(min_length=1, max_length=500)]
 
 
 class Listening(Wire):
-    """StartListening and StopListening: the walkie-talkie button."""
+    """StartListening: the walkie-talkie button is pressed."""
 
     AgentInstanceId: InstanceIdText
     UserId: UserIdText | None = None
     Sequence: int | None = Field(default=None, ge=0, le=2**63 - 1, description="Counts up; only the newest is obeyed")
+
+
+class StopListening(Listening):
+    """StopListening: the button is let go."""
+
+    CancelFlag: bool = Field(default=False, description="Forget what was said and give no answer")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import Field, model_validator
+from pydantic import ConfigDict, Field, model_validator
 
 from mien.api.schemas.base import Checked, JsonObject, Wire, any_case, member_required
 
@@ -47,11 +47,25 @@ def _is_url(value: str) -> bool:
         return False
 
 
-WebUrl = Annotated[str, Checked(_is_url, "an address such as https://host/path")]
+WebUrl = Annotated[
+    str,
+    Checked(_is_url, "an address such as https://host/path", (("pattern", r"^((https?|wss?)://[0-9A-Za-z][^\s]*)?$"),)),
+]
+_LOCAL: JsonObject = {"properties": {"Vendor": {"const": "Local"}}, "required": ["Vendor"]}
 
 
 class Llm(Wire):
     """The language model. With Vendor `Local` this server's default model answers and Url and Model may be left out."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "if": _LOCAL,
+            "else": {
+                "properties": {"Url": {"minLength": 1}, "Model": {"minLength": 1}},
+                "required": ["Url", "Model"],
+            },
+        }
+    )
 
     Vendor: LlmVendor = "OpenAIChat"
     Url: WebUrl = Field(default="", description="Full path of the streaming endpoint; required unless Vendor is Local")
@@ -84,10 +98,21 @@ class FilterMarks(Wire):
 class Tts(Wire):
     """The voice."""
 
+    model_config = ConfigDict(
+        json_schema_extra={
+            "if": _LOCAL,
+            "else": {
+                "properties": {"Params": {"properties": {"app": {"type": "object"}}, "required": ["app"]}},
+                "required": ["Params"],
+            },
+        }
+    )
+
     Vendor: TtsVendor
     Url: WebUrl = ""
     Params: JsonObject | None = Field(
-        default=None, description="`app` holds the credentials; the rest goes to the vendor"
+        default=None,
+        description="Required unless Vendor is Local; `app` holds the credentials, the rest goes to the vendor",
     )
     FilterText: list[FilterMarks] = Field(default_factory=list)
     TerminatorText: str = Field(default="", max_length=4, description="Nothing from here on is spoken in this round")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import Field, model_validator
+from pydantic import ConfigDict, Field, model_validator
 
 from mien.api.schemas.base import (
     AgentIdText,
@@ -110,7 +110,9 @@ class Advanced(Wire):
     InterruptMode: Flag = Field(default=0, description="1: the user's voice does not interrupt")
     MaxIdleTime: int = Field(default=120, ge=10, le=1800, description="s without the user before the instance ends")
     DisableTTS: bool = False
-    CommunicationMode: Literal[0, 2] = Field(default=0, description="0 full duplex, 2 walkie-talkie")
+    CommunicationMode: int = Field(
+        default=0, ge=0, le=2, description="0 full duplex, 1 listens and does not answer, 2 walkie-talkie"
+    )
     LLMMetaInfo: LlmMetaInfo | None = None
     AddASRInfo: bool = False
     TTSParamPaths: dict[str, str] = Field(default_factory=dict)
@@ -167,6 +169,8 @@ class AdvancedLive(Wire):
 class CreateLiveDigitalHumanAgentInstance(Wire):
     """CreateLiveDigitalHumanAgentInstance: a face that speaks what it is sent and listens to nobody."""
 
+    model_config = ConfigDict(json_schema_extra={"if": {"not": {"required": ["CDN"]}}, "then": {"required": ["RTC"]}})
+
     aliases: ClassVar[Mapping[str, str]] = {"rtcinfo": "RTC"}
 
     AgentId: AgentIdText
@@ -186,6 +190,14 @@ class CreateLiveDigitalHumanAgentInstance(Wire):
         return {name: value for name, value in data.items() if name.lower() not in ("rtc", "rtcinfo")}
 
 
+class AdvancedUpdate(Wire):
+    """What of a running instance's behaviour can change."""
+
+    CommunicationMode: Flag | None = Field(
+        default=None, description="0 full duplex, 1 listens and does not answer; not for walkie-talkie instances"
+    )
+
+
 class UpdateAgentInstance(Wire):
     """UpdateAgentInstance: each object that is given replaces the current one as a whole."""
 
@@ -195,7 +207,9 @@ class UpdateAgentInstance(Wire):
     LLM: Llm | None = None
     TTS: Tts | None = None
     ASR: Asr | None = None
+    VAD: Vad | None = None
     RTC: RtcUpdate | None = None
+    AdvancedConfig: AdvancedUpdate | None = None
     Mien: ExtrasUpdate | None = None
 
 

@@ -39,6 +39,7 @@ class InstanceCreated(Wire):
     """A new instance."""
 
     AgentInstanceId: str = Field(pattern="^[0-9]+$")
+    RequestId: str = Field(pattern="^[0-9]{19}$", description="That of the envelope; some backends look for it here")
 
 
 class DigitalHumanInstanceCreated(InstanceCreated):

@@ -96,6 +96,7 @@ class CdnOutput:
         video: VideoKind,
         package_url: str = "",
         extra_info: str = "",
+        alias: str = "",
         events: PeerEvents | None = None,
     ) -> CdnPeer:
         """Connects and begins to publish. Raises RtcError that says what to check, within seconds."""

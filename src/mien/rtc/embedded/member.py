@@ -37,6 +37,7 @@ class Member:
         *,
         claims: Claims | None = None,
         only_media: bool = False,
+        alias: str = "",
     ) -> None:
         self.key = secrets.token_urlsafe(24)
         """The client's credential for WHIP and WHEP."""
@@ -46,7 +47,7 @@ class Member:
         self._gone = gone
         self._only_media = only_media
         self._ears = ears
-        self.participant: Participant = rooms.enter(app_id, room_id, user_id, user_name, self)
+        self.participant: Participant = rooms.enter(app_id, room_id, user_id, user_name, self, alias=alias)
 
     def add(self, session: MediaSession) -> None:
         """A media session of this user begins."""

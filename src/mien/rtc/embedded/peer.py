@@ -18,12 +18,21 @@ FORMAT = MediaFormat()
 class EmbeddedPeer:
     """Implements `port.AgentPeer`."""
 
-    def __init__(self, service: EmbeddedRooms, app_id: int, room_id: str, info: StreamInfo, events: PeerEvents) -> None:
+    def __init__(
+        self,
+        service: EmbeddedRooms,
+        app_id: int,
+        room_id: str,
+        info: StreamInfo,
+        events: PeerEvents,
+        *,
+        alias: str = "",
+    ) -> None:
         self._service = service
         self._events = events
         self._info = info
         self._ears: set[Ear] = set()
-        self._member = service.enter(app_id, room_id, info.user_id, ears=self)
+        self._member = service.enter(app_id, room_id, info.user_id, ears=self, alias=alias)
         try:
             self._publication = service.publish(
                 self._member, info, ask_keyframe=self._ask_keyframe, tell_bitrate=self._tell_bitrate

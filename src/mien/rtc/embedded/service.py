@@ -91,13 +91,14 @@ class EmbeddedRooms:
         video: VideoKind,
         package_url: str = "",
         extra_info: str = "",
+        alias: str = "",
         events: PeerEvents | None = None,
     ) -> EmbeddedPeer:
         """Logs an agent in and publishes its stream; see `port.RoomService.join`."""
         self._require_open()
         self._require_free(app_id, room_id, user_id, stream_id)
         info = StreamInfo(stream_id, user_id, "", extra_info, video, package_url)
-        return EmbeddedPeer(self, app_id, room_id, info, events or PeerEvents())
+        return EmbeddedPeer(self, app_id, room_id, info, events or PeerEvents(), alias=alias)
 
     async def close(self) -> None:
         """Disconnects everybody and frees every port. Safe to call twice."""
@@ -120,6 +121,7 @@ class EmbeddedRooms:
         user_name: str = "",
         ears: Ears | None = None,
         claims: Claims | None = None,
+        alias: str = "",
     ) -> Member:
         """Logs a user in; without `ears` the user is there only as long as its media sessions. Raises RtcError."""
         self._require_open()
@@ -133,6 +135,7 @@ class EmbeddedRooms:
             self._forget,
             claims=claims,
             only_media=ears is None,
+            alias=alias,
         )
         self._members[member.key] = member
         return member

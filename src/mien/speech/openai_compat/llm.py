@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable
 from typing import Any
@@ -20,6 +21,8 @@ from mien.speech.spec import JsonObject, LlmSpec
 CONNECT_S = 5.0
 SILENCE_S = 60.0
 """A connection that sends nothing at all, not even keep-alive comments, for this long is given up."""
+LINGER_S = 1.0
+"""After an answer's last piece its figures are waited for this long: not every server ends the stream itself."""
 _LARGEST_ERROR = 16_000
 
 
@@ -154,7 +157,7 @@ class _Stream(llm.LLMStream):
                 if response.status_code != 200:
                     raise from_body(where, response.status_code, await _text_of(response))
                 reader, parser = self._model.reader(), SseParser()
-                async for block in response.aiter_bytes():
+                async for block in _until_finished(response.aiter_bytes(), reader):
                     for payload in parser.feed(block):
                         yield reader.read(payload)
                     if reader.done:
@@ -189,6 +192,17 @@ class _Stream(llm.LLMStream):
             yield response
         finally:
             await response.aclose()
+
+
+async def _until_finished(blocks: AsyncIterator[bytes], reader: Reader) -> AsyncIterator[bytes]:
+    """`blocks` until they end, or until nothing more comes after the answer's last piece."""
+    while True:
+        try:
+            async with asyncio.timeout(LINGER_S if reader.finished else None):
+                block = await anext(blocks)
+        except (StopAsyncIteration, TimeoutError):
+            return
+        yield block
 
 
 async def _text_of(response: httpx.Response) -> str:

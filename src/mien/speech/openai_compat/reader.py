@@ -89,6 +89,8 @@ class Reader(Protocol):
 
     done: bool
     """Whether the answer is complete."""
+    finished: bool
+    """Whether its last piece came, after which at most figures follow."""
 
     def read(self, payload: str) -> Delta:
         """What `payload` adds. Raises LlmError if it tells of a failure."""
@@ -103,6 +105,7 @@ class _Base:
         self._think = ThinkFilter()
         self._anything = False
         self.done = False
+        self.finished = False
 
     def _parse(self, payload: str) -> dict[str, Any] | None:
         try:
@@ -141,6 +144,7 @@ class ChatReader(_Base):
         super().__init__(where)
         self._calls = CallPieces()
         self._reasoning = ""
+        self._written = False
 
     def read(self, payload: str) -> Delta:
         """See `Reader`."""
@@ -161,11 +165,18 @@ class ChatReader(_Base):
             body = choice.get("message") if not (self._anything or self._calls) else None
         if isinstance(body, dict):
             text = _text(body.get("content"))
+            self._written = self._written or bool(text)
+            if not self._written:
+                # A model that answers by voice writes along what it says.
+                audio = body.get("audio")
+                text = _text(audio.get("transcript")) if isinstance(audio, dict) else ""
             delta.text = self._spoken(text) if text else ""
             self._reasoning += _text(body.get(REASONING))
             self._calls.add(body.get("tool_calls"))
         if choice.get("finish_reason") == "content_filter":
             raise failure(self._where, LlmCode.CONTENT, "the answer was stopped by the content filter")
+        if choice.get("finish_reason") not in (None, "", "null"):
+            self.finished = True
         if choice.get("finish_reason"):
             end = self._end()
             delta.text += end.text

@@ -89,7 +89,7 @@ export class MienRoom extends Emitter<RoomEvents> {
     return this.#connect(playback);
   }
 
-  /** Sends a room message: to everybody, or to the users in `to`. At most 4 KiB. */
+  /** Sends a room message: to everybody, or to the users in `to`. At most 16 KiB. */
   async sendMessage(content: string, options: { type?: number; to?: readonly string[] } = {}): Promise<void> {
     if (!this.#signalling) throw new MienError("connection-lost", "Not connected to the room.");
     await this.#signalling.send(content, options.type ?? 1, options.to ?? null);

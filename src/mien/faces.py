@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from mien.conversation.media import StagedMedia
+from mien.face.media import StagedMedia
 from mien.conversation.port import UnknownDigitalHumanError
 from mien.conversation.spec import DigitalHumanSpec
 from mien.face.motion.frame import rest

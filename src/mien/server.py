@@ -16,6 +16,7 @@ from mien import __version__
 from mien.api import ApiDeps, build_api
 from mien.api.web import home_page, mount_page
 from mien.callbacks import CallbackService
+from mien.capacity import Capacity
 from mien.conversation.manager import Manager
 from mien.conversation.measured import Telemetry
 from mien.errors import UserError
@@ -46,16 +47,18 @@ class MienServer:
         self._rooms = EmbeddedRooms(settings)
         self._engines = Engines(settings)
         self._library = FaceLibrary(settings)
+        self._capacity = Capacity(settings)
         self._manager = Manager(
             settings,
             self._rooms,
             self._engines,
             Faces(settings, self._library),
             callbacks=self._callbacks,
+            capacity=self._capacity,
             observer=Telemetry(self._metrics),
         )
         for kind in VideoKind:
-            self._metrics.count_instances(kind.value, partial(self._manager.count, kind))
+            self._metrics.count_instances(kind.value, partial(self._capacity.count, kind))
         self._warming: asyncio.Task[None] | None = None
         self.app = self._build_app()
 
@@ -137,6 +140,7 @@ class MienServer:
         closers: list[Callable[[], Awaitable[None]]] = [
             self._loop_delay.close,
             self._manager.close,
+            self._capacity.aclose,
             self._rooms.close,
             self._callbacks.close,
             self._engines.close,

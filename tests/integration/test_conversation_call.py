@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from mien.conversation.manager import Manager
-from mien.conversation.media import StagedMedia
+from mien.face.media import StagedMedia
 from mien.conversation.spec import DigitalHumanSpec, RtcSpec
 from mien.rtc.client import Microphone, Playback, RoomClient
 from mien.rtc.port import VideoKind

@@ -7,11 +7,17 @@ from typing import Any
 
 import structlog
 
-from mien.conversation.capacity import Capacity
+from mien.capacity import Capacity, NoHeadroomError, Place
 from mien.conversation.instance import DELETED, LiveInstance
 from mien.conversation.measured import Observer
 from mien.conversation.parts import Engines, Faces
-from mien.conversation.port import CallbackSink, InstanceLimitError, InstanceNotFoundError, TtsDisabledError
+from mien.conversation.port import (
+    CallbackSink,
+    InstanceLimitError,
+    InstanceNotFoundError,
+    NoCapacityError,
+    TtsDisabledError,
+)
 from mien.conversation.spec import InstanceSpec
 from mien.rtc.port import RoomService, VideoKind
 from mien.settings import Settings
@@ -20,7 +26,10 @@ log = structlog.get_logger(__name__)
 
 
 class Manager:
-    """`mien.conversation.port.InstanceManager`. `close` it before the room service."""
+    """`mien.conversation.port.InstanceManager`. `close` it before the room service.
+
+    `capacity` is shared with whatever else runs on this machine.
+    """
 
     def __init__(
         self,
@@ -38,9 +47,10 @@ class Manager:
         self._engines = engines
         self._faces = faces
         self._callbacks = callbacks
+        self._own_capacity = capacity is None
         self._capacity = capacity or Capacity(settings)
         self._observer = observer
-        self._specs: dict[str, InstanceSpec] = {}
+        self._places: dict[str, Place] = {}
         self._instances: dict[str, LiveInstance] = {}
         self._ending: set[asyncio.Task[None]] = set()
         self._closed = False
@@ -53,10 +63,11 @@ class Manager:
         if spec.digital_human is not None and spec.advanced.disable_tts:
             raise TtsDisabledError("a digital human speaks: leave DisableTTS out, or create a voice agent")
         self._check_limit(spec)
-        self._capacity.start()
-        self._capacity.admit(_video(spec), [_video(running) for running in self._specs.values()])
         # Taken before anything is awaited: ten requests at once must not pass the same check.
-        self._specs[spec.instance_id] = spec
+        try:
+            self._places[spec.instance_id] = self._capacity.take(_place(spec))
+        except NoHeadroomError as error:
+            raise NoCapacityError(str(error)) from error
         instance: LiveInstance | None = None
         try:
             media = await self._faces.open(spec.digital_human)
@@ -72,10 +83,6 @@ class Manager:
             raise
         log.info("instance created", instance=spec.instance_id, room=spec.rtc.room_id, video=str(media.video))
         return instance
-
-    def count(self, kind: VideoKind) -> int:
-        """How many instances run that show this."""
-        return sum(_video(spec) is kind for spec in self._specs.values())
 
     def get(self, app_id: int, instance_id: str) -> LiveInstance:
         """Raises InstanceNotFoundError."""
@@ -116,15 +123,13 @@ class Manager:
         for result in await asyncio.gather(*map(self._end, self.running), return_exceptions=True):
             if isinstance(result, BaseException):
                 log.error("an instance did not end cleanly", error=str(result))
-        await self._capacity.aclose()
+        if self._own_capacity:
+            await self._capacity.aclose()
 
     def _check_limit(self, spec: InstanceSpec) -> None:
         face = spec.digital_human is not None
         limit = self._settings.max_digital_human_instances if face else self._settings.max_voice_instances
-        count = sum(
-            running.app_id == spec.app_id and (running.digital_human is not None) == face
-            for running in self._specs.values()
-        )
+        count = self._capacity.count_of_app(spec.app_id, face=face)
         if count >= limit:
             kind = "digital human" if face else "voice"
             raise InstanceLimitError(
@@ -146,9 +151,14 @@ class Manager:
         self._forget(instance.spec.instance_id)
 
     def _forget(self, instance_id: str) -> None:
-        self._specs.pop(instance_id, None)
+        place = self._places.pop(instance_id, None)
+        if place is not None:
+            self._capacity.release(place)
         self._instances.pop(instance_id, None)
 
 
-def _video(spec: InstanceSpec) -> VideoKind:
-    return spec.digital_human.config_id if spec.digital_human is not None else VideoKind.NONE
+def _place(spec: InstanceSpec) -> Place:
+    human = spec.digital_human
+    if human is None:
+        return Place(spec.app_id, VideoKind.NONE)
+    return Place(spec.app_id, human.config_id, human.digital_human_id)

@@ -1,4 +1,4 @@
-"""Voice and face of one instance: the stage, and what publishes it into the room."""
+"""Voice and face of one agent: the stage, and what publishes it into the room."""
 
 from __future__ import annotations
 

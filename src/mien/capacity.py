@@ -43,7 +43,7 @@ class Place:
 
 
 class Capacity:
-    """Counts what runs and measures how the loop keeps up. The first `take` starts the measurement, `aclose` ends it."""
+    """Counts what runs and measures how the loop keeps up; the first `take` starts measuring, `aclose` ends it."""
 
     def __init__(
         self,

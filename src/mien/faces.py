@@ -12,9 +12,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from mien.face.media import StagedMedia
 from mien.conversation.port import UnknownDigitalHumanError
 from mien.conversation.spec import DigitalHumanSpec
+from mien.face.media import StagedMedia
 from mien.face.motion.frame import rest
 from mien.face.package import Package, PackageStore, default_humans
 from mien.face.render import Renderer, height_for

@@ -157,6 +157,7 @@ class RoomService(Protocol):
     ) -> AgentPeer:
         """Logs the agent in (an earlier peer with the same user id is kicked) and publishes its stream.
 
+        With `stream_id` "" it only listens and publishes nothing.
         Raises DuplicateStreamError if `stream_id` is taken in this app, RtcError otherwise.
         """
 

@@ -16,7 +16,7 @@ from typing import Any
 import httpx
 import pytest
 
-from mien.callbacks.service import envelope
+from mien.callbacks.envelope import envelope
 from mien.conversation.port import CallbackEvent
 from mien.rtc import token04
 from tests.support.api_harness import APP_ID, SECRET, Api, running_api

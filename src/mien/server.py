@@ -27,6 +27,8 @@ from mien.rtc.token04 import issue
 from mien.settings import Settings
 from mien.speech.engines import Engines
 from mien.store import Store, StoreError, open_store
+from mien.streams.download import Downloader
+from mien.streams.manager import Tasks
 from mien.telemetry import LoopDelay, Metrics, start_tracing, stop_tracing
 
 log = structlog.get_logger(__name__)
@@ -48,14 +50,19 @@ class MienServer:
         self._engines = Engines(settings)
         self._library = FaceLibrary(settings)
         self._capacity = Capacity(settings)
+        faces = Faces(settings, self._library, store.digital_humans)
         self._manager = Manager(
             settings,
             self._rooms,
             self._engines,
-            Faces(settings, self._library),
+            faces,
             callbacks=self._callbacks,
             capacity=self._capacity,
             observer=Telemetry(self._metrics),
+        )
+        self._sounds = Downloader()
+        self._streams = Tasks(
+            settings, self._rooms, self._engines, faces, self._sounds, self._callbacks, self._capacity
         )
         for kind in VideoKind:
             self._metrics.count_instances(kind.value, partial(self._capacity.count, kind))
@@ -87,7 +94,10 @@ class MienServer:
             settings=self.settings,
             store=self._store,
             instances=self._manager,
+            streams=self._streams,
             digital_humans=self._library,
+            timbres=self._engines.timbres,
+            shown=self._capacity.uses,
             issue_token=issue,
             base_url=self._base_url,
             home=home_page,
@@ -140,6 +150,8 @@ class MienServer:
         closers: list[Callable[[], Awaitable[None]]] = [
             self._loop_delay.close,
             self._manager.close,
+            self._streams.close,
+            self._sounds.aclose,
             self._capacity.aclose,
             self._rooms.close,
             self._callbacks.close,

@@ -278,7 +278,7 @@ def test_no_body_makes_it_fail(on_loop: tuple[asyncio.Runner, Api], name: str, b
         return
     query = urlencode(api.query(name))
     answer = check_envelope(runner.run(api.client.post(f"/?{query}", content=content)))
-    assert answer["Code"] != 410000001
+    assert answer["Code"] not in (410000001, 400010000)
 
 
 @pytest.mark.parametrize("raw", [b"/?%ff=%fe&AppId=%00", b"/?AppId=1&AppId=2", b"/?&&&=&", b"/?Action=%F0%28%8C%28"])

@@ -16,6 +16,8 @@ from starlette.responses import JSONResponse, Response
 from mien.api.actions import ACTIONS, Call, perform
 from mien.api.deps import ApiDeps
 from mien.api.errors import ApiError, ReturnCode
+from mien.api.forms import is_form, read_form
+from mien.api.products import AGENTS
 from mien.api.ratelimit import RateLimiter
 from mien.api.schemas.base import JsonObject, Wire
 from mien.api.signature import COMMON, authenticate
@@ -36,18 +38,20 @@ def gateway_router(deps: ApiDeps) -> APIRouter:
     async def gateway(request: Request) -> Response:
         if request.method == "GET" and deps.home is not None and COMMON.isdisjoint(request.query_params):
             return await deps.home(request)
-        request_id = deps.ids.next()
+        entry = ACTIONS.get(_query(request).get("Action", [""])[0])
+        product = entry.product if entry is not None else AGENTS
+        request_id = product.new_request_id(deps.ids)
         try:
             data = await _serve(deps, limiter, request)
         except ApiError as error:
-            log.info("request refused", code=int(error.code), reason=error.message, request_id=request_id)
-            return _envelope(request_id, error.code, error.message, None)
+            code = product.code(error.code)
+            log.info("request refused", code=int(code), reason=error.message, request_id=request_id)
+            return _envelope(request_id, code, error.message, None)
         except Exception:
             # The one place where a caller must get an envelope, whatever happened.
             log.exception("request failed", request_id=request_id)
-            return _envelope(
-                request_id, ReturnCode.SYSTEM, f"system error: try again; the server's log has it as {request_id}", None
-            )
+            words = f"system error: try again; the server's log has it as {request_id}"
+            return _envelope(request_id, product.code(ReturnCode.SYSTEM), words, None)
         return _envelope(request_id, ReturnCode.SUCCESS, "success", data)
 
     return router
@@ -65,7 +69,10 @@ async def _serve(deps: ApiDeps, limiter: RateLimiter, request: Request) -> JsonO
             ReturnCode.TOO_FREQUENT,
             f"Too many requests: {name} may be called {deps.settings.rate_limit} times a second by an app",
         )
-    if request.method == "POST":
+    if request.method == "POST" and entry is not None and entry.upload and is_form(request):
+        texts, files = await read_form(request, entry.upload)
+        raw = _from_query(entry.body, texts) | files
+    elif request.method == "POST":
         raw = await read_object(request)
     else:
         raw = _from_query(entry.body, _query(request)) if entry else {}

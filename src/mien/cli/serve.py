@@ -18,6 +18,9 @@ from mien.errors import UserError
 from mien.logs import configure_logging
 from mien.settings import Settings
 
+WS_MAX_BYTES = 1 << 20
+"""Of one WebSocket frame: sound for a stream task may come seconds at a time."""
+
 
 def serve(
     host: str | None = typer.Option(None, help="Address to listen on; 0.0.0.0 for all. Default 127.0.0.1"),
@@ -89,7 +92,12 @@ async def run(settings: Settings, listener: socket.socket) -> None:
     shown_host = "localhost" if settings.host in ("127.0.0.1", "0.0.0.0", "::", "::1") else settings.host
     mien = await MienServer.build(settings, local_url=f"http://{shown_host}:{port}")
     config = uvicorn.Config(
-        mien.app, log_config=None, access_log=False, lifespan="off", timeout_graceful_shutdown=2, ws_max_size=65536
+        mien.app,
+        log_config=None,
+        access_log=False,
+        lifespan="off",
+        timeout_graceful_shutdown=2,
+        ws_max_size=WS_MAX_BYTES,
     )
     server = uvicorn.Server(config)
     if os.environ.get("MIEN_STOP_AT_EOF"):

@@ -70,7 +70,9 @@ def is_quiet(samples: Pcm) -> bool:
 
 
 def _one_channel(samples: Pcm, channel: VoiceChannel) -> Pcm:
+    chosen: Pcm
     if samples.shape[1] > 1 and channel is VoiceChannel.MIXED:
-        return np.rint(samples.astype(np.float32).mean(axis=1)).astype(np.int16)
-    chosen: Pcm = samples[:, channel - 1 if samples.shape[1] > 1 else 0]
+        chosen = np.rint(samples.astype(np.float32).mean(axis=1)).astype(np.int16)
+    else:
+        chosen = samples[:, channel - 1 if samples.shape[1] > 1 else 0]
     return chosen

@@ -37,7 +37,7 @@ AsrVendor = Annotated[
 ]
 
 
-def _is_url(value: str) -> bool:
+def is_url(value: str) -> bool:
     try:
         parts = urlsplit(value)
         return not value or (
@@ -47,7 +47,7 @@ def _is_url(value: str) -> bool:
         return False
 
 
-WebUrl = Annotated[str, Checked(_is_url, "an address such as https://host/path")]
+WebUrl = Annotated[str, Checked(is_url, "an address such as https://host/path")]
 
 
 class Llm(Wire):

@@ -43,17 +43,21 @@ class StopPayload(Wire):
     DriveId: Annotated[str, Field(min_length=1, max_length=128)]
 
 
-class StartFrame(Wire):
+class Frame(Wire):
+    """A text frame."""
+
+    Action: Literal["Start", "Stop"]
+
+
+class StartFrame(Frame):
     """A text frame that starts."""
 
-    Action: Literal["Start"]
     Payload: StartPayload
 
 
-class StopFrame(Wire):
+class StopFrame(Frame):
     """A text frame that stops."""
 
-    Action: Literal["Stop"]
     Payload: StopPayload
 
 
@@ -118,7 +122,7 @@ class _Connection:
         wire: dict[str, Any] = {}
         try:
             wire = _object(text)
-            if wire.get("Action") == "Stop":
+            if Frame.parse(wire).Action == "Stop":
                 self._stop(StopFrame.parse(wire).Payload)
             else:
                 self._start(StartFrame.parse(wire).Payload)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, Literal, TypeVar
@@ -21,6 +22,15 @@ class Operation(Generic[T]):
     action: str
     body: JsonObject
     read: Callable[[JsonObject], T]
+    files: Mapping[str, bytes] | None = None
+    """Files by member; with them the request is multipart/form-data."""
+
+    def request(self) -> JsonObject:
+        """The keyword arguments of an HTTP client's `post`."""
+        if self.files is None:
+            return {"json": self.body}
+        texts = {name: value if isinstance(value, str) else json.dumps(value) for name, value in self.body.items()}
+        return {"data": texts, "files": {name: (name, data) for name, data in self.files.items()}}
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +103,7 @@ def register_agent(
     asr: JsonObject | None = None,
 ) -> Operation[None]:
     """RegisterAgent."""
-    return Operation("RegisterAgent", _given(AgentId=agent_id, Name=name, LLM=llm, TTS=tts, ASR=asr), _nothing)
+    return Operation("RegisterAgent", given(AgentId=agent_id, Name=name, LLM=llm, TTS=tts, ASR=asr), nothing)
 
 
 def update_agent(
@@ -105,12 +115,12 @@ def update_agent(
     asr: JsonObject | None = None,
 ) -> Operation[None]:
     """UpdateAgent: an object that is given replaces the stored one as a whole."""
-    return Operation("UpdateAgent", _given(AgentId=agent_id, Name=name, LLM=llm, TTS=tts, ASR=asr), _nothing)
+    return Operation("UpdateAgent", given(AgentId=agent_id, Name=name, LLM=llm, TTS=tts, ASR=asr), nothing)
 
 
 def unregister_agent(agent_id: str) -> Operation[None]:
     """UnregisterAgent."""
-    return Operation("UnregisterAgent", {"AgentId": agent_id}, _nothing)
+    return Operation("UnregisterAgent", {"AgentId": agent_id}, nothing)
 
 
 def list_agents(*, limit: int = 5, cursor: str = "") -> Operation[AgentPage]:
@@ -141,7 +151,7 @@ def create_agent_instance(
     advanced_config: JsonObject | None = None,
 ) -> Operation[str]:
     """CreateAgentInstance; returns the AgentInstanceId."""
-    body = _given(
+    body = given(
         AgentId=agent_id,
         UserId=user_id,
         RTC=rtc.wire(),
@@ -205,7 +215,7 @@ def create_live_digital_human_agent_instance(
     advanced_config: JsonObject | None = None,
 ) -> Operation[DigitalHumanInstance]:
     """CreateLiveDigitalHumanAgentInstance: a face in a room that speaks what `say` sends."""
-    body = _given(
+    body = given(
         AgentId=agent_id,
         DigitalHuman={"DigitalHumanId": digital_human_id, "ConfigId": config_id},
         RTC={"RoomId": room_id, "AgentStreamId": agent_stream_id, "AgentUserId": agent_user_id},
@@ -231,14 +241,14 @@ def update_agent_instance(
     """UpdateAgentInstance."""
     rtc = {"UserStreamId": user_stream_id} if user_stream_id is not None else None
     return Operation(
-        "UpdateAgentInstance", _given(AgentInstanceId=instance_id, LLM=llm, TTS=tts, ASR=asr, RTC=rtc), _nothing
+        "UpdateAgentInstance", given(AgentInstanceId=instance_id, LLM=llm, TTS=tts, ASR=asr, RTC=rtc), nothing
     )
 
 
 def delete_agent_instance(instance_id: str, *, graceful: bool = False, timeout_s: int = 30) -> Operation[None]:
     """DeleteAgentInstance; with `graceful` the agent finishes what it says, for at most `timeout_s`."""
     body = {"AgentInstanceId": instance_id, "GracefulShutdown": graceful, "GracefulShutdownTimeout": timeout_s}
-    return Operation("DeleteAgentInstance", body, _nothing)
+    return Operation("DeleteAgentInstance", body, nothing)
 
 
 def say(
@@ -271,7 +281,7 @@ def ask(
     same_priority: SamePriority = "ClearAndInterrupt",
 ) -> Operation[int]:
     """SendAgentInstanceLLM; returns the round."""
-    body = _given(
+    body = given(
         AgentInstanceId=instance_id,
         Text=text,
         SystemPrompt=system_prompt,
@@ -310,30 +320,32 @@ def messages(instance_id: str) -> Operation[Sequence[Message]]:
 def add_messages(instance_id: str, added: Sequence[Message]) -> Operation[None]:
     """AddAgentInstanceMsg."""
     wire = [{"Role": message.role, "Content": message.content} for message in added]
-    return Operation("AddAgentInstanceMsg", {"AgentInstanceId": instance_id, "Messages": wire}, _nothing)
+    return Operation("AddAgentInstanceMsg", {"AgentInstanceId": instance_id, "Messages": wire}, nothing)
 
 
 def reset_messages(instance_id: str) -> Operation[None]:
     """ResetAgentInstanceMsgList."""
-    return Operation("ResetAgentInstanceMsgList", {"AgentInstanceId": instance_id}, _nothing)
+    return Operation("ResetAgentInstanceMsgList", {"AgentInstanceId": instance_id}, nothing)
 
 
 def start_listening(instance_id: str, *, user_id: str | None = None, sequence: int | None = None) -> Operation[int]:
     """StartListening; returns the round."""
-    return Operation("StartListening", _given(AgentInstanceId=instance_id, UserId=user_id, Sequence=sequence), _round)
+    return Operation("StartListening", given(AgentInstanceId=instance_id, UserId=user_id, Sequence=sequence), _round)
 
 
 def stop_listening(instance_id: str, *, user_id: str | None = None, sequence: int | None = None) -> Operation[int]:
     """StopListening; returns the round."""
-    return Operation("StopListening", _given(AgentInstanceId=instance_id, UserId=user_id, Sequence=sequence), _round)
+    return Operation("StopListening", given(AgentInstanceId=instance_id, UserId=user_id, Sequence=sequence), _round)
 
 
-def _given(**members: Any) -> JsonObject:
+def given(**members: Any) -> JsonObject:
+    """Those members that are not None."""
     return {name: value for name, value in members.items() if value is not None}
 
 
-def _nothing(_: JsonObject) -> None:
-    return None
+def nothing(_: JsonObject) -> None:
+    """Reads an answer without Data."""
+    return
 
 
 def _round(data: JsonObject) -> int:

@@ -16,6 +16,7 @@ from typing import Literal
 
 from mien.conversation.port import UnknownDigitalHumanError
 from mien.conversation.spec import DigitalHumanSpec
+from mien.errors import UserError
 from mien.face.background import before
 from mien.face.create.canvas import CanvasSize
 from mien.face.media import StagedMedia
@@ -106,11 +107,17 @@ class FaceLibrary:
     ) -> Sequence[str]:
         """Makes a digital human of a picture, one at a time: it takes all the machine has for seconds.
 
-        Returns what there is to say about the picture. Raises PictureError.
+        Returns what there is to say about the picture. Raises PictureError, UserError when it cannot be kept.
         """
         make = partial(self._packages.create, picture, name=name, style=style, size=size, avatar_id=digital_human_id)
         async with self._making:
-            _, info = await asyncio.get_running_loop().run_in_executor(None, make)
+            try:
+                _, info = await asyncio.get_running_loop().run_in_executor(None, make)
+            except OSError as error:
+                raise UserError(
+                    f"The digital human cannot be kept in {self._packages.root}: {error.strerror or error}. "
+                    "Check the folder's permissions and free space."
+                ) from error
         return info.notes
 
     async def delete(self, digital_human_id: str) -> None:

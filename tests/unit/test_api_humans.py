@@ -14,6 +14,7 @@ from mien.api import forms
 from mien.api.actions import ACTIONS
 from mien.api.openapi import document
 from mien.api.signature import sign
+from mien.errors import UserError
 from mien.face.create.errors import PictureError
 from mien.store import App
 from tests.support.api_harness import NOW, Api, check_envelope, face_body, running_api
@@ -151,6 +152,16 @@ async def test_a_picture_that_will_not_do(api: Api) -> None:
     answer = await upload(api)
     assert answer["Code"] == 410000014
     assert answer["Message"] == "There is no face in this picture. Use one that shows a face."
+    assert await api.store.digital_humans.list() == []
+
+
+@pytest.mark.parametrize(
+    "error", [PictureError("models_missing", "Run `make setup`."), UserError("The disk is full. Free some space.")]
+)
+async def test_a_server_that_cannot_make_one(api: Api, error: UserError) -> None:
+    api.humans.fail_with = error
+    answer = await upload(api)
+    assert (answer["Code"], answer["Message"]) == (410001032, str(error))
     assert await api.store.digital_humans.list() == []
 
 

@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 
 from mien.capacity import NoHeadroomError, Place
+from mien.face.media import StagedMedia
 from mien.rtc.port import VideoKind
 from mien.streams import port
 from mien.streams.spec import DriveStatus, Look, TaskStatus, VoiceChannel
@@ -194,6 +195,27 @@ def test_a_room_that_takes_no_messages() -> None:
         h.rooms.peers[0].fail_messages = True
         task.speak("好", VOICE, interrupt=False)
         await until(lambda: task.drives[-1].status is DriveStatus.ENDED)
+
+    play(scenario)
+
+
+def test_what_is_created_while_the_server_closes() -> None:
+    async def scenario(h: Hand) -> None:
+        show = h.faces.show
+
+        async def slow(digital_human_id: str, look: Look) -> StagedMedia:
+            await asyncio.sleep(1)
+            return await show(digital_human_id, look)
+
+        h.faces.show = slow  # type: ignore[method-assign]
+        creating = asyncio.create_task(h.tasks.create(SPEC))
+        await asyncio.sleep(0.5)
+        await h.tasks.close()
+        with pytest.raises(port.StreamError, match="shutting down"):
+            await creating
+        assert h.rooms.peers[0].left
+        assert h.media.closed
+        assert h.capacity.count_of_app(1, face=True) == 0
 
     play(scenario)
 

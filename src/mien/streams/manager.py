@@ -19,6 +19,7 @@ from mien.streams.port import (
     Faces,
     NoResourcesError,
     Sounds,
+    StreamError,
     StreamExistsError,
     Task,
     TaskEvents,
@@ -63,6 +64,7 @@ class Tasks:
         self._tasks: dict[str, StreamTask] = {}
         self._past: OrderedDict[str, PastTask] = OrderedDict()
         self._closing: dict[str, asyncio.Task[None]] = {}
+        self._closed = False
 
     async def create(self, spec: TaskSpec) -> StreamTask:
         """Joins the room; publishing begins in the background.
@@ -90,6 +92,9 @@ class Tasks:
                 await asyncio.shield(task.discard())
             raise
         self._tasks[spec.task_id] = task
+        if self._closed:
+            await self._end(task)
+            raise StreamError("the server is shutting down")
         return task
 
     def get(self, app_id: int, task_id: str) -> Task:
@@ -129,7 +134,8 @@ class Tasks:
         await self._end(task)
 
     async def close(self) -> None:
-        """Ends every task."""
+        """Ends every task; what is being created ends as soon as it exists."""
+        self._closed = True
         for result in await asyncio.gather(*map(self._end, list(self._tasks.values())), return_exceptions=True):
             if isinstance(result, BaseException):
                 log.error("a stream task did not end cleanly", error=str(result))

@@ -18,6 +18,7 @@ from mien.api.schemas.humans import (
     MienUpdateDigitalHuman,
     OwnVoices,
 )
+from mien.face.create.errors import PictureError
 from mien.speech.choices import name_of_voice
 from mien.store import OwnedHuman
 
@@ -75,7 +76,7 @@ async def get_timbre_list(call: Call, body: wire.GetTimbreList) -> JsonObject:
 @action(
     GROUP,
     MienCreateDigitalHuman,
-    failure=_PARAMETER,
+    failure=ReturnCode.DIGITAL_HUMAN_SYSTEM,
     result=HumanCreated,
     upload=PICTURE_BYTES,
 )
@@ -88,9 +89,11 @@ async def create_digital_human(call: Call, body: MienCreateDigitalHuman) -> Json
         notes = await deps.digital_humans.create(
             human_id, body.Picture, name=body.Name, style=body.Style, size=body.Size
         )
-    except Exception:
+    except Exception as error:
         # Not when cancelled: the package may still come into being, and must not be everybody's then.
         await deps.store.digital_humans.remove(human_id)
+        if isinstance(error, PictureError) and error.reason != "models_missing":
+            raise ApiError(_PARAMETER, str(error)) from error
         raise
     return {"DigitalHumanId": human_id, "AvatarUrl": _picture(call, human_id), "Warnings": list(notes)}
 

@@ -88,9 +88,9 @@ class House:
     backend_url: str
     callback_secret: str
 
-    def viewer(self, user_id: str = "viewer") -> RoomClient:
+    def viewer(self, user_id: str = "viewer", room_id: str = "room") -> RoomClient:
         token = token04.issue(APP, user_id, SECRET, now=time.time())
-        return RoomClient(self.url, APP, user_id, "room", token)
+        return RoomClient(self.url, APP, user_id, room_id, token)
 
 
 @pytest.fixture
@@ -227,8 +227,19 @@ async def test_every_way_to_drive_a_digital_human_is_heard(house: House, tmp_pat
         await viewer.unpublish("mic")
         assert await ended(house, task, drives[-1]) is DriveStatus.ENDED
 
+        async with house.viewer("host", "elsewhere") as host:
+            await host.publish("far", microphone)
+            drives.append(await mien.drive_by_stream(task, "elsewhere", "far"))
+            await host.wait_for(lambda room: f"digitalhuman_{task}" in room.users)
+            assert list(host.streams) == [], "who listens publishes nothing"
+            listener.forget()
+            await microphone.say(tone(380, 1.0, RATE))
+            await until(lambda: listener.loud_s() > 0.8)
+            assert listener.hertz() == pytest.approx(380, abs=3)
+        assert await ended(house, task, drives[-1]) is DriveStatus.ENDED
+
         drives.append(await mien.drive_by_text(task, "This will be cut short. " * 20, "af_heart"))
-        await until(lambda: backend.told(4, task)[-1]["Status"] == 2, 60)
+        await until(lambda: {"DriveId": drives[-1], "Status": 2} in backend.told(4, task), 60)
         await mien.interrupt_drives(task)
         assert await ended(house, task, drives[-1]) is DriveStatus.INTERRUPTED
         await asyncio.sleep(0.4)
@@ -244,6 +255,7 @@ async def test_every_way_to_drive_a_digital_human_is_heard(house: House, tmp_pat
     assert {(m["Product"], m["Cmd"]) for m in said} == {("digitalhuman", 1001)}
     assert [(m["Data"]["Status"], m["Data"]["DriveId"]) for m in said] == [(s, d) for d in drives for s in (2, 4)]
     await until(lambda: backend.told(3, task)[-1]["Status"] == 5)
+    await until(lambda: len(backend.told(4, task)) == 3 * len(drives))
     assert [detail["Status"] for detail in backend.told(3, task)] == [1, 3, 4, 5]
     ends = {drives[-1]: 5}
     wanted = [(d, s) for d in drives for s in (1, 2, ends.get(d, 4))]

@@ -452,6 +452,17 @@ async def test_wrong_frames_are_answered_in_words(driven: tuple[Api, FakeTask], 
         assert ws.receive_json()["Code"] == 0, "the connection goes on, and complains once"
 
 
+async def test_the_connection_ends_after_its_task(driven: tuple[Api, FakeTask]) -> None:
+    api, _ = driven
+    with TestClient(api.app).websocket_connect("/ws?Token=secret-token") as ws:
+        ws.send_text(start())
+        assert ws.receive_json()["Code"] == 0
+        api.streams.tasks.clear()
+        ws.send_text(start("drive-2"))
+        assert ws.receive_json()["Code"] == 400000007
+        assert ws.receive()["code"] == 1008
+
+
 async def test_wrong_tokens(driven: tuple[Api, FakeTask]) -> None:
     api, _ = driven
     for query in ("", "?Token=", "?Token=wrong", "?token=secret-token"):

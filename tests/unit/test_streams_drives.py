@@ -15,6 +15,7 @@ from mien.streams.port import (
     UnknownActionError,
     UnknownTimbreError,
 )
+from mien.streams.sound import Sound, frame_of
 from mien.streams.spec import DriveStatus, Voice, VoiceChannel
 from tests.support.conversation import Microphone, run, until
 from tests.support.streams import VOICE, Hand, hand, leave, tone
@@ -160,6 +161,35 @@ def test_a_long_file_is_not_loaded_all_at_once() -> None:
             await asyncio.sleep(0.1)
         assert 5 < most < 11
         assert len(h.sounded) == pytest.approx(3000, abs=2)
+
+    play(scenario)
+
+
+@pytest.mark.parametrize(("quiet", "stretches"), [(True, 5), (False, 1)])
+def test_a_long_sound_is_cut_where_it_is_quiet(quiet: bool, stretches: int) -> None:
+    """What makes the mouth keeps its stretch in memory."""
+
+    async def scenario(h: Hand) -> None:
+        async def frames(url: str, channel: VoiceChannel) -> Sound:
+            for n in range(1000):
+                yield frame_of(tone(0.1) * (not quiet or n % 10 < 9))
+
+        h.sounds.frames = frames  # type: ignore[method-assign]
+        task = await h.create()
+        task.play("http://x/a", VoiceChannel.MIXED, interrupt=False)
+        await until(lambda: task.drives[-1].status is ENDED, 150)
+        assert h.media.output.captured_playout_segments == stretches
+        assert len(h.sounded) == pytest.approx(4500 if quiet else 5000, abs=110)
+
+    play(scenario)
+
+
+def test_music_is_cut_after_five_minutes() -> None:
+    async def scenario(h: Hand) -> None:
+        task = await h.create()
+        task.play("http://x/310", VoiceChannel.MIXED, interrupt=False)
+        await until(lambda: task.drives[-1].status is ENDED, 320)
+        assert h.media.output.captured_playout_segments == 2
 
     play(scenario)
 

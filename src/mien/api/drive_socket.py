@@ -12,14 +12,14 @@ from typing import Annotated, Any, Final, Literal
 import structlog
 from fastapi import APIRouter
 from pydantic import Field
-from starlette.websockets import WebSocket, WebSocketDisconnect
+from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
 from mien.api.actions.streams import SOCKET_PATH
 from mien.api.deps import ApiDeps
 from mien.api.errors import ApiError, ReturnCode, from_exception
 from mien.api.products import STREAMS
 from mien.api.schemas.base import Wire
-from mien.streams.port import DriveError, Feed, StreamError, Task
+from mien.streams.port import DriveError, Feed, StoppedError, StreamError
 from mien.streams.spec import VoiceChannel
 
 BAD_TOKEN: Final = 1008
@@ -68,13 +68,11 @@ def drive_socket_router(deps: ApiDeps) -> APIRouter:
     @router.websocket(SOCKET_PATH)
     async def socket(ws: WebSocket) -> None:
         await ws.accept()
-        task = deps.streams.by_token(ws.query_params.get("Token", ""))
-        if task is None:
-            await ws.close(BAD_TOKEN, "the Token is wrong or its task has ended")
-            return
-        connection = _Connection(ws, task)
+        connection = _Connection(ws, deps, ws.query_params.get("Token", ""))
         try:
             await connection.serve()
+            if ws.client_state is WebSocketState.CONNECTED:
+                await ws.close(BAD_TOKEN, "the Token is wrong or its task has ended")
         except (WebSocketDisconnect, RuntimeError) as error:
             # Starlette raises a plain RuntimeError when it sends to a client that has gone.
             log.debug("drive connection lost", reason=str(error))
@@ -85,17 +83,19 @@ def drive_socket_router(deps: ApiDeps) -> APIRouter:
 
 
 class _Connection:
-    """One client's connection."""
+    """One client's connection. It holds on to no task: a client may stay longer."""
 
-    def __init__(self, ws: WebSocket, task: Task) -> None:
+    def __init__(self, ws: WebSocket, deps: ApiDeps, token: str) -> None:
         self._ws = ws
-        self._task = task
+        self._deps = deps
+        self._token = token
         self._drive_id = ""
         self._feed: Feed | None = None
         self._complained = False
 
     async def serve(self) -> None:
-        while True:
+        """Returns when the client has gone, or there is no task."""
+        while self._deps.streams.by_token(self._token) is not None:
             frame = await self._ws.receive()
             if frame["type"] == "websocket.disconnect":
                 return
@@ -133,7 +133,10 @@ class _Connection:
             await self._answer(wire, ReturnCode.SUCCESS, "success")
 
     def _start(self, wanted: StartPayload) -> None:
-        feed = self._task.feed(wanted.DriveId, wanted.SampleRate, wanted.Channel, VoiceChannel(wanted.VoiceChannel))
+        task = self._deps.streams.by_token(self._token)
+        if task is None:
+            raise StoppedError("the task has ended")
+        feed = task.feed(wanted.DriveId, wanted.SampleRate, wanted.Channel, VoiceChannel(wanted.VoiceChannel))
         self.end()
         self._drive_id, self._feed, self._complained = wanted.DriveId, feed, False
 

@@ -27,6 +27,8 @@ AHEAD_S: Final = 10.0
 """Speech handed to the stage before it is needed; the rest waits to be made."""
 STRETCH_S: Final = 20.0
 """A stretch of sound this long ends at its next quiet moment: a mouth made from sound keeps all of its stretch."""
+LONGEST_STRETCH_S: Final = 300.0
+"""Where there is no quiet moment, as in music, it ends all the same; that costs 20 ms of silence."""
 
 log = structlog.get_logger(__name__)
 
@@ -156,7 +158,8 @@ class DriveQueue:
                 await output.capture_frame(frame)
                 stretch_s += frame.duration
                 knows_phones = knows_phones or attached(frame) is not None
-                if stretch_s > STRETCH_S and not knows_phones and _ends_quietly(frame):
+                may_end = (stretch_s > STRETCH_S and _ends_quietly(frame)) or stretch_s > LONGEST_STRETCH_S
+                if may_end and not knows_phones:
                     output.flush()
                     stretch_s = 0.0
 

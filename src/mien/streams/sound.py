@@ -17,8 +17,8 @@ Sound = AsyncGenerator[rtc.AudioFrame | None, None]
 
 Pcm = NDArray[np.int16]
 
-QUIET: Final = 200
-"""Samples below this (-44 dBFS) are no speech."""
+QUIET: Final = 100
+"""Samples below this (-50 dBFS) are no speech."""
 
 
 class ToVoice:

@@ -7,7 +7,8 @@ from enum import IntEnum
 
 
 class ReturnCode(IntEnum):
-    """`Code` of the response envelope. 1000… come from the gateway, 4100… from an action."""
+    """`Code` of the response envelope. 1000… come from the gateway, 4100… from an action on agents, 4000… from one on
+    digital humans that are driven from outside."""
 
     SUCCESS = 0
 
@@ -27,6 +28,24 @@ class ReturnCode(IntEnum):
     VERSION_EMPTY = 100000013
     VERSION_UNSUPPORTED = 100000014
     GATEWAY = 100000015
+
+    STREAM_PARAMETER = 400000001
+    STREAM_SERVICE = 400000002
+    STREAM_HUMAN_NOT_FOUND = 400000003
+    STREAM_TIMBRE_NOT_FOUND = 400000004
+    STREAM_TASK_NOT_FOUND = 400000005
+    STREAM_NOT_STARTED = 400000006
+    STREAM_STOPPED = 400000007
+    STREAM_LIMIT = 400000008
+    STREAM_TIMBRE_UNSUPPORTED = 400000009
+    STREAM_CONFIGURATION = 400000010
+    STREAM_EXISTS = 400000015
+    STREAM_MODEL_VERSION = 400000016
+    STREAM_SYSTEM = 400010000
+    STREAM_PERMISSION = 400010001
+    STREAM_BUSY = 400010002
+    STREAM_RESOURCES = 400010007
+    STREAM_TOO_FREQUENT = 400010009
 
     SYSTEM = 410000001
     INVALID_PARAMETER = 410000003
@@ -100,6 +119,29 @@ WORDS: dict[ReturnCode, Words] = {
     _C.VERSION_EMPTY: Words("SignatureVersion is empty", "send 2.0"),
     _C.VERSION_UNSUPPORTED: Words("SignatureVersion is not supported", "send 2.0"),
     _C.GATEWAY: Words("the gateway failed", "try again; the server's log says why"),
+    _C.STREAM_PARAMETER: Words("a parameter is invalid", "the message names it and what was expected"),
+    _C.STREAM_SERVICE: Words("the service is not enabled", "use another server"),
+    _C.STREAM_HUMAN_NOT_FOUND: Words("the digital human does not exist", "GetDigitalHumanList gives those there are"),
+    _C.STREAM_TIMBRE_NOT_FOUND: Words("the timbre does not exist", "GetTimbreList gives those there are"),
+    _C.STREAM_TASK_NOT_FOUND: Words(
+        "the task does not exist", "QueryDigitalHumanStreamTasks gives those that run; ended ones are kept for an hour"
+    ),
+    _C.STREAM_NOT_STARTED: Words("the task is not streaming", "wait until GetDigitalHumanStreamTaskStatus gives 3"),
+    _C.STREAM_STOPPED: Words("the task has stopped", "create another with CreateDigitalHumanStreamTask"),
+    _C.STREAM_LIMIT: Words(
+        "this app runs as many digital humans as it may", "stop one, or raise MIEN_MAX_DIGITAL_HUMAN_INSTANCES"
+    ),
+    _C.STREAM_TIMBRE_UNSUPPORTED: Words("the timbre is not supported", "GetTimbreList gives those that are"),
+    _C.STREAM_CONFIGURATION: Words("the configuration is wrong", "the server's log says why"),
+    _C.STREAM_EXISTS: Words("the StreamId is already in use", "choose a StreamId of its own"),
+    _C.STREAM_MODEL_VERSION: Words("the digital human is of another version", "create it again"),
+    _C.STREAM_SYSTEM: Words("system error", "try again; the server's log says why"),
+    _C.STREAM_PERMISSION: Words("no permission", "use what belongs to this app"),
+    _C.STREAM_BUSY: Words("too much waits already", "let some of it end, or interrupt it"),
+    _C.STREAM_RESOURCES: Words(
+        "this machine has no headroom for another digital human", "stop one, or use a bigger machine"
+    ),
+    _C.STREAM_TOO_FREQUENT: Words("too many requests", "spread them out, or raise MIEN_RATE_LIMIT"),
     _C.SYSTEM: Words("system error", "try again; the server's log says why"),
     _C.INVALID_PARAMETER: Words("a parameter is invalid", "the message names it and what was expected"),
     _C.JSON: Words("the body is not JSON", "send a JSON object in UTF-8"),

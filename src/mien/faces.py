@@ -1,4 +1,4 @@
-"""The digital humans of this server, and the media (voice and face on one clock) of each instance.
+"""The digital humans of this server, and the media (voice and face on one clock) of each instance and stream task.
 
 Part of the composition: joins `face/` (packages, renderer) to what conversation and HTTP layer ask for.
 """
@@ -10,16 +10,24 @@ import hashlib
 import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import Literal
 
-from mien.conversation.media import StagedMedia
 from mien.conversation.port import UnknownDigitalHumanError
 from mien.conversation.spec import DigitalHumanSpec
+from mien.errors import UserError
+from mien.face.background import before
+from mien.face.create.canvas import CanvasSize
+from mien.face.media import StagedMedia
 from mien.face.motion.frame import rest
 from mien.face.package import Package, PackageStore, default_humans
 from mien.face.render import Renderer, height_for
 from mien.rtc.port import VideoKind
 from mien.settings import Settings
+from mien.store import OwnedHumans
+from mien.streams.port import UnknownHumanError
+from mien.streams.spec import Look
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +37,9 @@ class DigitalHuman:
     id: str
     name: Mapping[str, str]
     voices: Mapping[str, str]
+    default: bool
+    gestures: Sequence[str] = ()
+    """Names of what `Media.gestures` of its face will have."""
 
 
 class FaceLibrary:
@@ -37,6 +48,7 @@ class FaceLibrary:
     def __init__(self, settings: Settings) -> None:
         self._packages = PackageStore(settings.avatars_dir, models_dir=settings.models_dir)
         self._hashes: dict[Path, tuple[int, str]] = {}
+        self._making = asyncio.Lock()
         self.ready = False
 
     async def warm(self) -> None:
@@ -59,9 +71,9 @@ class FaceLibrary:
     def list(self) -> Sequence[DigitalHuman]:
         defaults = {human.id: human for human in default_humans()}
         return [
-            DigitalHuman(entry.id, defaults[entry.id].names, defaults[entry.id].voices)
+            DigitalHuman(entry.id, defaults[entry.id].names, defaults[entry.id].voices, default=True)
             if entry.id in defaults
-            else DigitalHuman(entry.id, {"en": entry.name or entry.id, "zh": entry.name or entry.id}, {})
+            else DigitalHuman(entry.id, {"en": entry.name or entry.id, "zh": entry.name or entry.id}, {}, default=False)
             for entry in self._packages.list()
         ]
 
@@ -84,37 +96,84 @@ class FaceLibrary:
     def open(self, digital_human_id: str) -> Package:
         return self._packages.get(digital_human_id)
 
+    async def create(
+        self,
+        digital_human_id: str,
+        picture: bytes,
+        *,
+        name: str,
+        style: Literal["auto", "photo", "illustration"],
+        size: CanvasSize,
+    ) -> Sequence[str]:
+        """Makes a digital human of a picture, one at a time: it takes all the machine has for seconds.
+
+        Returns what there is to say about the picture. Raises PictureError, UserError when it cannot be kept.
+        """
+        make = partial(self._packages.create, picture, name=name, style=style, size=size, avatar_id=digital_human_id)
+        async with self._making:
+            try:
+                _, info = await asyncio.get_running_loop().run_in_executor(None, make)
+            except OSError as error:
+                raise UserError(
+                    f"The digital human cannot be kept in {self._packages.root}: {error.strerror or error}. "
+                    "Check the folder's permissions and free space."
+                ) from error
+        return info.notes
+
+    async def delete(self, digital_human_id: str) -> None:
+        """Removes one that does not come with Mien. Raises UnknownAvatar."""
+        await asyncio.get_running_loop().run_in_executor(None, self._packages.delete, digital_human_id)
+
 
 class Faces:
-    """Makes the media of instances; see `conversation.parts.Faces`."""
+    """Makes the media of instances and stream tasks; see `conversation.parts.Faces` and `streams.port.Faces`."""
 
-    def __init__(self, settings: Settings, library: FaceLibrary) -> None:
+    def __init__(self, settings: Settings, library: FaceLibrary, owned: OwnedHumans) -> None:
         self._settings = settings
         self._library = library
+        self._owned = owned
 
     async def open(self, digital_human: DigitalHumanSpec | None) -> StagedMedia:
         """Loads the face. Raises UnknownDigitalHumanError."""
         if digital_human is None:
             return StagedMedia(VideoKind.NONE)
-        known = self._library.get(digital_human.digital_human_id)
+        media = await self._media(digital_human.digital_human_id, Look(digital_human.config_id))
+        if media is None:
+            raise UnknownDigitalHumanError(_unknown(digital_human.digital_human_id))
+        return media
+
+    async def show(self, digital_human_id: str, look: Look) -> StagedMedia:
+        """Loads the face. Raises UnknownHumanError."""
+        media = await self._media(digital_human_id, look)
+        if media is None:
+            raise UnknownHumanError(_unknown(digital_human_id))
+        return media
+
+    async def _media(self, digital_human_id: str, look: Look) -> StagedMedia | None:
+        known = self._library.get(digital_human_id)
         if known is None:
-            raise UnknownDigitalHumanError(
-                f"There is no digital human {digital_human.digital_human_id}; `mien avatar list` shows those there are"
-            )
+            return None
+        owned = await self._owned.find(known.id)
         loop = asyncio.get_running_loop()
         renderer = None
-        if digital_human.config_id is VideoKind.PICTURE:
-            renderer = await loop.run_in_executor(None, self._make_renderer, known.id)
+        if look.video is VideoKind.PICTURE:
+            renderer = await loop.run_in_executor(None, self._make_renderer, known.id, look)
         return StagedMedia(
-            digital_human.config_id,
+            look.video,
             package_url=await loop.run_in_executor(None, self._library.package_url, known.id),
             renderer=renderer,
             fps=self._settings.video_fps,
-            max_bitrate=self._settings.video_bitrate,
+            max_bitrate=min(look.bitrate or self._settings.video_bitrate, self._settings.video_bitrate),
             seed=zlib.crc32(known.id.encode()),
-            voices=known.voices,
+            voices=owned.voices if owned is not None else known.voices,
         )
 
-    def _make_renderer(self, digital_human_id: str) -> Renderer:
+    def _make_renderer(self, digital_human_id: str, look: Look) -> Renderer:
         package = self._library.open(digital_human_id)
-        return Renderer(package, height=height_for(package, self._settings.video_size))
+        if look.background is not None:
+            package = before(package, look.background)
+        return Renderer(package, height=height_for(package, look.short_side or self._settings.video_size))
+
+
+def _unknown(digital_human_id: str) -> str:
+    return f"There is no digital human {digital_human_id}; `mien avatar list` shows those there are"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
 from typing import Any, Protocol
 
@@ -17,6 +17,7 @@ from mien import __version__
 from mien.api import ApiDeps, build_api
 from mien.api.web import home_page, mount_page
 from mien.callbacks import CallbackService, WebhookCaller
+from mien.capacity import Capacity
 from mien.conversation.manager import Manager
 from mien.conversation.measured import Telemetry
 from mien.conversation.parts import Engines as ConversationEngines
@@ -29,6 +30,8 @@ from mien.rtc.token04 import issue
 from mien.settings import Settings
 from mien.speech.engines import Engines
 from mien.store import Store, StoreError, open_store
+from mien.streams.download import Downloader
+from mien.streams.manager import Tasks
 from mien.telemetry import LoopDelay, Metrics, start_tracing, stop_tracing
 
 log = structlog.get_logger(__name__)
@@ -39,6 +42,7 @@ class ServerEngines(ConversationEngines, Protocol):
 
     @property
     def ready(self) -> Mapping[str, bool]: ...
+    def timbres(self) -> Sequence[str]: ...
     async def warm(self) -> Any: ...
     async def close(self) -> None: ...
 
@@ -66,18 +70,25 @@ class MienServer:
         self._rooms = EmbeddedRooms(settings)
         self._engines = engines
         self._library = FaceLibrary(settings)
+        self._capacity = Capacity(settings)
+        faces = Faces(settings, self._library, store.digital_humans)
         self._manager = Manager(
             settings,
             self._rooms,
             self._engines,
-            Faces(settings, self._library),
+            faces,
             callbacks=self._callbacks,
             cdn=partial(CdnOutput, give_up_s=settings.cdn_retry_s),
+            capacity=self._capacity,
             observer=Telemetry(self._metrics),
             webhooks=self._webhooks,
         )
+        self._sounds = Downloader()
+        self._streams = Tasks(
+            settings, self._rooms, self._engines, faces, self._sounds, self._callbacks, self._capacity
+        )
         for kind in VideoKind:
-            self._metrics.count_instances(kind.value, partial(self._manager.count, kind))
+            self._metrics.count_instances(kind.value, partial(self._capacity.count, kind))
         self._warming: asyncio.Task[None] | None = None
         self.app = self._build_app()
 
@@ -109,7 +120,10 @@ class MienServer:
             settings=self.settings,
             store=self._store,
             instances=self._manager,
+            streams=self._streams,
             digital_humans=self._library,
+            timbres=self._engines.timbres,
+            shown=self._capacity.uses,
             issue_token=issue,
             base_url=self._base_url,
             home=home_page,
@@ -162,6 +176,9 @@ class MienServer:
         closers: list[Callable[[], Awaitable[None]]] = [
             self._loop_delay.close,
             self._manager.close,
+            self._streams.close,
+            self._sounds.aclose,
+            self._capacity.aclose,
             self._rooms.close,
             self._webhooks.close,
             self._callbacks.close,

@@ -18,7 +18,7 @@ import httpx
 import pytest
 
 from mien.callbacks import WebhookCaller
-from mien.callbacks.service import envelope
+from mien.callbacks.envelope import envelope
 from mien.conversation.port import CallbackEvent, WebhookError
 from mien.rtc import token04
 from tests.support.api_harness import APP_ID, SECRET, Api, running_api

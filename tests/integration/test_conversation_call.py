@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from mien.conversation.manager import Manager
-from mien.conversation.media import StagedMedia
 from mien.conversation.spec import DigitalHumanSpec, RtcSpec, WelcomeSpec
+from mien.face.media import StagedMedia
 from mien.rtc.client import Microphone, Playback, RoomClient
 from mien.rtc.port import VideoKind
 from mien.settings import Settings

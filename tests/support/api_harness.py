@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -15,14 +16,18 @@ from fastapi import FastAPI
 
 from mien import store
 from mien.api import ApiDeps, build_api
+from mien.api.actions import ACTIONS
+from mien.api.products import AGENTS
 from mien.api.signature import sign
 from mien.rtc import token04
 from mien.settings import Settings
 from tests.support.fake_instances import FakeDigitalHumans, FakeManager
+from tests.support.fake_streams import FakeTasks
 
 APP_ID = 12345
 SECRET = "9193cc662a4c0ec135ec71fb57194b38"
 NOW = 1_795_328_538.0
+TIMBRES = ["af_heart", "am_michael", "zf_xiaoxiao"]
 
 RTC = {"RoomId": "r1", "AgentStreamId": "agent_s1", "AgentUserId": "agent_u1", "UserStreamId": "s1"}
 LLM = {
@@ -48,6 +53,7 @@ class Api:
     app: FastAPI
     deps: ApiDeps
     manager: FakeManager
+    streams: FakeTasks
     humans: FakeDigitalHumans
     store: store.Store
 
@@ -108,8 +114,9 @@ def check_envelope(answer: httpx.Response) -> dict[str, Any]:
     assert set(envelope) == {"Code", "Message", "RequestId", "Data"}
     assert isinstance(envelope["Code"], int)
     assert envelope["Message"]
-    assert envelope["RequestId"].isdigit()
-    assert len(envelope["RequestId"]) == 19
+    action = (answer.request.url.params.get_list("Action") or [""])[0]
+    product = ACTIONS[action].product if action in ACTIONS else AGENTS
+    assert re.fullmatch(product.request_id, envelope["RequestId"])
     if envelope["Code"] == 0:
         assert envelope["Message"] == "success"
     else:
@@ -124,13 +131,16 @@ async def running_api(folder: Path, **settings: Any) -> AsyncIterator[Api]:
     given: dict[str, Any] = {"app_id": APP_ID, "server_secret": SECRET, "rate_limit": 0} | settings
     configuration = Settings(data_dir=folder, **given)
     opened = await store.open(configuration)
-    manager, humans = FakeManager(), FakeDigitalHumans(folder)
+    manager, streams, humans = FakeManager(), FakeTasks(), FakeDigitalHumans(folder)
     await opened.apps.ensure_demo(configuration)
     deps = ApiDeps(
         settings=configuration,
         store=opened,
         instances=manager,
+        streams=streams,
         digital_humans=humans,
+        timbres=lambda: TIMBRES,
+        shown=lambda human: any(task.spec.digital_human_id == human for task in streams.tasks.values()),
         issue_token=token04.issue,
         wall=lambda: NOW,
     )
@@ -138,7 +148,7 @@ async def running_api(folder: Path, **settings: Any) -> AsyncIterator[Api]:
     app.include_router(build_api(deps))
     transport = httpx.ASGITransport(app=app)
     async with httpx.AsyncClient(transport=transport, base_url="http://mien.test") as client:
-        api = Api(client, app, deps, manager, humans, opened)
+        api = Api(client, app, deps, manager, streams, humans, opened)
         await api.call("RegisterAgent", {"AgentId": "jacky", "Name": "Jacky", "LLM": LLM, "TTS": TTS})
         yield api
     await opened.close()

@@ -22,9 +22,9 @@ from numpy.typing import NDArray
 
 from mien.conversation.manager import Manager
 from mien.conversation.measured import Observer
-from mien.conversation.media import StagedMedia
 from mien.conversation.port import CallbackEvent, UnknownDigitalHumanError, Webhooks
 from mien.conversation.spec import CallbackSpec, DigitalHumanSpec, InstanceSpec, RtcSpec
+from mien.face.media import StagedMedia
 from mien.rtc.port import (
     LISTEN_RATE,
     DuplicateStreamError,

@@ -197,18 +197,23 @@ class FakeDigitalHuman:
 
     id: str
     name: Mapping[str, str]
+    voices: Mapping[str, str] = field(default_factory=dict)
+    default: bool = True
+    gestures: Sequence[str] = ()
 
 
 class FakeDigitalHumans:
-    """Two digital humans whose package is one small file."""
+    """Two digital humans whose package is one small file; pictures become more of them."""
 
     def __init__(self, folder: Path) -> None:
         self._file = folder / "package.zip"
         self._file.write_bytes(b"PK\x05\x06" + b"\0" * 18)
         self.all = [
-            FakeDigitalHuman("lin", {"en": "Lin", "zh": "林"}),
+            FakeDigitalHuman("lin", {"en": "Lin", "zh": "林"}, {"zh": "zf_xiaoxiao", "en": "af_heart"}),
             FakeDigitalHuman("yu", {"en": "Yu", "zh": "雨"}),
         ]
+        self.created: list[tuple[bytes, dict[str, Any]]] = []
+        self.fail_with: Exception | None = None
 
     def get(self, digital_human_id: str) -> FakeDigitalHuman | None:
         return next((human for human in self.all if human.id == digital_human_id), None)
@@ -224,3 +229,14 @@ class FakeDigitalHumans:
 
     def preview(self, digital_human_id: str) -> bytes:
         return b"\xff\xd8\xff\xd9"
+
+    async def create(self, digital_human_id: str, picture: bytes, **how: Any) -> Sequence[str]:
+        await asyncio.sleep(0)
+        if self.fail_with is not None:
+            raise self.fail_with
+        self.created.append((picture, how))
+        self.all.append(FakeDigitalHuman(digital_human_id, {"en": how["name"], "zh": how["name"]}, default=False))
+        return ["the face is small"]
+
+    async def delete(self, digital_human_id: str) -> None:
+        self.all = [human for human in self.all if human.id != digital_human_id]

@@ -17,17 +17,23 @@ from mien.cli.api import app as command
 from mien.client import (
     AsyncClient,
     Client,
+    DigitalHuman,
+    Drive,
+    DriveStatus,
     Extras,
     McpServer,
     Message,
     MienError,
+    NewDigitalHuman,
     Rtc,
+    TaskStatus,
     Tool,
     UnreachableError,
     Welcome,
 )
 from mien.conversation.spec import ExtrasUpdate, McpServerSpec, Priority, ToolSpec, WelcomeSpec
 from mien.errors import UserError
+from mien.streams.spec import Voice
 from tests.support.api_harness import APP_ID, SECRET, Api, running_api
 
 RTC = Rtc("r1", "agent_s", "agent_u", "s1")
@@ -136,6 +142,59 @@ async def test_what_goes_beyond_the_compatible_api(api: Api) -> None:
     calls = api.manager.get(APP_ID, instance).calls
     assert calls[0][1]["extras"] == ExtrasUpdate(None, (McpServerSpec("http://m"),), "auto")
     assert calls[1][1]["enqueue_user_speech"]
+
+
+async def test_a_driven_digital_human_by_async_client(api: Api, tmp_path: Path) -> None:
+    mien = AsyncClient("http://mien.test/", APP_ID, SECRET, http=api.client)
+    picture = tmp_path / "me.png"
+    picture.write_bytes(b"\x89PNG")
+    made = await mien.create_digital_human(picture, "小明", voices={"zh": "zf_xiaoxiao"}, style="photo")
+    assert_type(made, NewDigitalHuman)
+    assert api.humans.created == [(b"\x89PNG", {"name": "小明", "style": "photo", "size": "portrait"})]
+    assert made.warnings == ["the face is small"]
+    await mien.update_digital_human(made.id, name="Ming", voices={"en": "af_heart"})
+    assert await mien.digital_human(made.id) == DigitalHuman(made.id, "Ming", made.avatar_url, False, [])
+    own = await mien.list_digital_humans(fetch="own")
+    assert (own.total, own.digital_humans[0].name) == (1, "Ming")
+    assert (await mien.list_digital_humans(fetch="public", offset=1, limit=5)).digital_humans[0].id == "yu"
+    assert [timbre.id for timbre in (await mien.list_timbres(made.id)).timbres] == ["af_heart"]
+    assert (await mien.list_timbres()).total == 3
+    assert (await mien.render_info("lin")).package_url.startswith("http://mien.test/avatars/lin/")
+    task = await mien.create_stream_task(
+        made.id, "r", "s", small_picture=True, background="#112233", ttl_s=60, max_idle_s=30, size=(480, 854)
+    )
+    assert_type(task, str)
+    look = api.streams.get(APP_ID, task).spec.look
+    assert (look.background, look.short_side, look.video) == (0x112233, 480, "mobile")
+    assert (await mien.stream_task(task)).status is TaskStatus.STREAMING
+    assert [entry.task_id for entry in await mien.list_stream_tasks()] == [task]
+    first = await mien.drive_by_text(task, "Hi", "af_heart", interrupt=True, speech_rate=1, pitch_rate=2, volume=3)
+    await mien.drive_by_audio(task, "https://x.example/a.wav", channel="left")
+    await mien.drive_by_stream(task, "r", "host")
+    assert (await mien.drive_by_socket(task)).address == "ws://mien.test/ws?Token=secret-token"
+    await mien.interrupt_drives(task)
+    await mien.do_action(task, "wave")
+    assert (await mien.drives(task))[0] == Drive(first, DriveStatus.QUEUED)
+    calls = api.streams.get(APP_ID, task).calls
+    assert [name for name, _ in calls] == ["speak", "play", "follow", "expect_feed", "interrupt", "act"]
+    assert calls[0][1] == {"text": "Hi", "voice": Voice("af_heart", 1, 2, 3), "interrupt": True}
+    await mien.stop_stream_task(task)
+    assert (await mien.stream_task(task)).status is TaskStatus.STOPPED
+    with pytest.raises(MienError, match="is being shown"):
+        await mien.delete_digital_human(made.id)
+    api.streams.tasks.clear()
+    await mien.delete_digital_human(made.id)
+    with pytest.raises(MienError, match="400000003"):
+        await mien.digital_human(made.id)
+
+
+def test_an_upload_synchronously(sync_client: Client) -> None:
+    with sync_client as mien:
+        made = mien.create_digital_human(b"\x89PNG", "Ming")
+        assert_type(made, NewDigitalHuman)
+        assert mien.digital_human(made.id).name == "Ming"
+        task = mien.create_stream_task(made.id, "r", "s")
+        assert mien.drive_by_text(task, "Hi", "af_heart") == "drive-1"
 
 
 def test_the_same_synchronously(sync_client: Client) -> None:

@@ -15,10 +15,12 @@ import pytest
 
 from mien import store
 from mien.callbacks import CallbackService, sign
-from mien.callbacks.service import MAX_WAITING, envelope
+from mien.callbacks.envelope import envelope
+from mien.callbacks.service import MAX_WAITING
 from mien.conversation.port import CallbackEvent
 from mien.settings import Settings
 from mien.store import App, OutboxRecord, StoreError
+from mien.streams.port import TaskEvent
 from tests.support import virtual_time
 
 SECRET = "callback-secret-callback-secret!"
@@ -137,6 +139,38 @@ def test_envelope_has_the_documented_members() -> None:
         "Event": "ASRResult",
         "Timestamp": 1_745_502_313_000,
     }
+
+
+def test_envelope_of_a_stream_task() -> None:
+    told = TaskEvent(7, "6a5898fa", 4, 1_774_356_158_143, {"DriveId": "d5cfd6e5", "Status": 2})
+    body = json.loads(envelope(told, SECRET, 1_774_356_158_999))
+    assert body.pop("Signature") == sign(SECRET, "1774356158", body["Nonce"])
+    assert body.pop("Nonce").isdigit()
+    assert body == {
+        "AppId": 7,
+        "TaskId": "6a5898fa",
+        "EventType": 4,
+        "Timestamp": "1774356158",
+        "EventTime": 1_774_356_158_143,
+        "Detail": {"DriveId": "d5cfd6e5", "Status": 2},
+    }
+
+
+def test_events_of_a_task_arrive_in_order_and_hold_up_nobody_else() -> None:
+    receiver = Receiver(lambda body, n: 503 if body.get("TaskId") == "slow" and n == 0 else 200)
+
+    async def scenario(service: CallbackService) -> None:
+        for number in range(3):
+            for task in ("slow", "quick"):
+                service.emit(TaskEvent(7, task, 3, number, {"Status": number}))
+        await asyncio.sleep(10)
+
+    run(scenario, receiver)
+    assert {url for _, url, _ in receiver.posts} == {"http://shop.test/cb"}
+    quick = [(at, body["Detail"]["Status"]) for at, _, body in receiver.posts if body["TaskId"] == "quick"]
+    slow = [body["Detail"]["Status"] for _, _, body in receiver.posts if body["TaskId"] == "slow"]
+    assert quick == [(0, 0), (0, 1), (0, 2)]
+    assert slow == [0, 0, 1, 1, 2, 2]
 
 
 def test_half_a_surrogate_pair_is_replaced() -> None:

@@ -9,15 +9,15 @@ import sys
 from pathlib import Path
 
 import pytest
-from alembic import command as alembic
+from alembic.command import upgrade
 from alembic.config import Config
-from sqlalchemy import create_engine
+from sqlalchemy import create_engine, text
 from typer.testing import CliRunner
 
 from mien import store
 from mien.cli.app import app as command
 from mien.settings import Settings
-from mien.store import AgentExistsError, AgentRecord, StoreError, UnknownAgentError, UnknownAppError
+from mien.store import AgentExistsError, AgentRecord, OwnedHuman, StoreError, UnknownAgentError, UnknownAppError
 from mien.store.database import MIGRATIONS
 
 SECRET = "9193cc662a4c0ec135ec71fb57194b38"
@@ -188,10 +188,40 @@ async def test_a_database_of_the_first_version_gets_its_new_column(tmp_path: Pat
     config.set_main_option("script_location", str(MIGRATIONS))
     with create_engine(f"sqlite:///{tmp_path / 'mien.sqlite3'}").begin() as connection:
         config.attributes["connection"] = connection
-        alembic.upgrade(config, "0001")
+        upgrade(config, "0001")
     opened = await store.open(settings(tmp_path))
     app = await opened.apps.create("Shop")
     await opened.agents.add(app.app_id, AgentRecord("a", extras={"b": 1, "a": None}))
     await opened.agents.update(app.app_id, "a", name="A")
     assert await opened.agents.get(app.app_id, "a") == AgentRecord("a", "A", extras={"b": 1, "a": None})
     await opened.close()
+
+
+async def test_a_database_of_the_first_version_is_brought_up_to_date(tmp_path: Path) -> None:
+    engine = create_engine(f"sqlite:///{tmp_path / 'mien.sqlite3'}")
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    with engine.begin() as connection:
+        config.attributes["connection"] = connection
+        upgrade(config, "0001")
+        connection.execute(
+            text(
+                "INSERT INTO apps (app_id, name, server_secret, callback_secret, callback_urls, demo, created) "
+                "VALUES (7, 'old', :secret, :secret, '{}', 0, '2026-01-01 00:00:00')"
+            ),
+            {"secret": "s" * 32},
+        )
+    engine.dispose()
+    opened = await store.open(settings(tmp_path))
+    assert (await opened.apps.get(7)).name == "old"
+    human = OwnedHuman("h", 7, "Ming", {"zh": "zf_xiaoxiao"})
+    await opened.digital_humans.add(human)
+    await opened.close()
+    again = await store.open(settings(tmp_path))
+    assert await again.digital_humans.list() == [human]
+    await again.digital_humans.update("h", name="Mei")
+    await again.digital_humans.update("nobody", name="x")
+    assert await again.digital_humans.find("h") == OwnedHuman("h", 7, "Mei", {"zh": "zf_xiaoxiao"})
+    await again.digital_humans.remove("h")
+    assert await again.digital_humans.find("h") is None
+    await again.close()

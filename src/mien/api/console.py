@@ -19,6 +19,7 @@ from mien.api.console_words import Language, for_page
 from mien.api.deps import ApiDeps
 from mien.api.errors import ApiError, ReturnCode
 from mien.api.gateway import read_object
+from mien.api.humans import find_human, humans_of
 from mien.api.schemas.base import JsonObject, Wire
 from mien.store import AgentExistsError, AgentRecord, App, StoreError
 
@@ -74,7 +75,7 @@ def console_router(deps: ApiDeps) -> APIRouter:
             app = await deps.store.apps.ensure_demo(deps.settings)
             humans = [
                 {"id": human.id, "name": dict(human.name), "preview_url": f"/avatars/{human.id}/preview.jpg"}
-                for human in deps.digital_humans.list()
+                for human in await humans_of(deps, app.app_id)
             ]
             return {"languages": list(LANGUAGES), "digital_humans": humans, "app_id": app.app_id}
 
@@ -119,8 +120,8 @@ def console_router(deps: ApiDeps) -> APIRouter:
                 # A little longer than the page tries to reconnect: a browser that was killed frees its place soon.
                 "AdvancedConfig": {"MaxIdleTime": 40},
             }
-            human = deps.digital_humans.get(body.digital_human_id)
-            if human is not None and body.lang in human.name:
+            human = await find_human(deps, app.app_id, body.digital_human_id)
+            if body.lang in human.name:
                 # The face knows its own name; the rest is the demo agent's.
                 prompt = YOU_ARE[body.lang].format(name=human.name[body.lang]) + PROMPTS[body.lang]
                 wanted["LLM"] = {"Vendor": "Local", "SystemPrompt": prompt}

@@ -6,7 +6,7 @@ import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import Literal, Protocol
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -15,6 +15,10 @@ from mien.api.ids import IdSource
 from mien.conversation.port import InstanceManager
 from mien.settings import Settings
 from mien.store import Store
+from mien.streams.port import TaskManager
+
+Style = Literal["auto", "photo", "illustration"]
+Size = Literal["portrait", "landscape", "square"]
 
 
 class DigitalHumanInfo(Protocol):
@@ -25,6 +29,18 @@ class DigitalHumanInfo(Protocol):
     @property
     def name(self) -> Mapping[str, str]:
         """Its name by language, "en" and "zh"."""
+
+    @property
+    def voices(self) -> Mapping[str, str]:
+        """Its own voices by language; may be empty."""
+
+    @property
+    def default(self) -> bool:
+        """Whether it comes with Mien."""
+
+    @property
+    def gestures(self) -> Sequence[str]:
+        """Names of the gestures it can make."""
 
 
 class DigitalHumans(Protocol):
@@ -42,6 +58,14 @@ class DigitalHumans(Protocol):
 
     def preview(self, digital_human_id: str) -> bytes:
         """A small JPEG of its face."""
+
+    async def create(
+        self, digital_human_id: str, picture: bytes, *, name: str, style: Style, size: Size
+    ) -> Sequence[str]:
+        """Makes one of a picture; returns what there is to say about it. Raises PictureError."""
+
+    async def delete(self, digital_human_id: str) -> None:
+        """Removes one that does not come with Mien. Raises UserError."""
 
 
 class TokenIssuer(Protocol):
@@ -64,7 +88,12 @@ class ApiDeps:
     settings: Settings
     store: Store
     instances: InstanceManager
+    streams: TaskManager
     digital_humans: DigitalHumans
+    timbres: Callable[[], Sequence[str]]
+    """Ids of the local voices."""
+    shown: Callable[[str], bool]
+    """Whether a digital human is shown somewhere now."""
     issue_token: TokenIssuer
     base_url: Callable[[Request], str] = url_of_request
     home: Callable[[Request], Awaitable[Response]] | None = None

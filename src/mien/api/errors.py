@@ -6,6 +6,7 @@ from mien.codes import WORDS, ReturnCode
 from mien.conversation import port
 from mien.conversation.refusals import CODES
 from mien.store import AgentExistsError, StoreError, UnknownAgentError
+from mien.streams import port as streams
 
 
 class ApiError(Exception):
@@ -42,6 +43,16 @@ _CODES: dict[type[Exception], ReturnCode] = {
     AgentExistsError: _C.AGENT_EXISTS,
     UnknownAgentError: _C.AGENT_NOT_FOUND,
     StoreError: _C.INTERNAL_CALL,
+    streams.TaskNotFoundError: _C.STREAM_TASK_NOT_FOUND,
+    streams.NotStreamingError: _C.STREAM_NOT_STARTED,
+    streams.StoppedError: _C.STREAM_STOPPED,
+    streams.StreamExistsError: _C.STREAM_EXISTS,
+    streams.TaskLimitError: _C.STREAM_LIMIT,
+    streams.NoResourcesError: _C.STREAM_RESOURCES,
+    streams.UnknownHumanError: _C.STREAM_HUMAN_NOT_FOUND,
+    streams.UnknownTimbreError: _C.STREAM_TIMBRE_NOT_FOUND,
+    streams.UnknownActionError: _C.STREAM_PARAMETER,
+    streams.QueueFullError: _C.STREAM_BUSY,
 }
 _DIGITAL_HUMAN_CODES: dict[type[Exception], ReturnCode] = {
     port.InstanceLimitError: _C.DIGITAL_HUMAN_LIMIT,
@@ -50,7 +61,7 @@ _DIGITAL_HUMAN_CODES: dict[type[Exception], ReturnCode] = {
 
 
 def from_exception(error: Exception, otherwise: ReturnCode, *, digital_human: bool = False) -> ApiError:
-    """The code for an error of the conversation or the store; `otherwise` if it has none of its own."""
+    """The code for an error of the conversation, a stream task or the store; `otherwise` if it has none of its own."""
     code = (_DIGITAL_HUMAN_CODES if digital_human else {}).get(type(error)) or _CODES.get(type(error), otherwise)
     return ApiError(code, str(error))
 

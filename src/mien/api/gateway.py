@@ -15,6 +15,8 @@ from starlette.responses import JSONResponse, Response
 from mien.api.actions import ACTIONS, Call, perform
 from mien.api.deps import ApiDeps
 from mien.api.errors import WORDS, ApiError, CrashError, ReturnCode
+from mien.api.forms import is_form, read_form
+from mien.api.products import AGENTS
 from mien.api.ratelimit import RateLimiter
 from mien.api.schemas.base import JsonObject, Wire, kinds
 from mien.api.signature import COMMON, authenticate
@@ -35,16 +37,19 @@ def gateway_router(deps: ApiDeps) -> APIRouter:
     async def gateway(request: Request) -> Response:
         if request.method == "GET" and deps.home is not None and COMMON.isdisjoint(request.query_params):
             return await deps.home(request)
-        request_id = deps.ids.next()
+        entry = ACTIONS.get(_query(request).get("Action", [""])[0])
+        product = entry.product if entry is not None else AGENTS
+        request_id = product.new_request_id(deps.ids)
         try:
             data = await _serve(deps, limiter, request, request_id)
         except ApiError as error:
-            log.info("request refused", code=int(error.code), reason=error.message, request_id=request_id)
-            return _envelope(request_id, error.code, error.message, None)
+            code = product.code(error.code)
+            log.info("request refused", code=int(code), reason=error.message, request_id=request_id)
+            return _envelope(request_id, code, error.message, None)
         except Exception as error:
             # The one place where a caller must get an envelope, whatever happened.
             log.exception("request failed", request_id=request_id)
-            code = error.code if isinstance(error, CrashError) else ReturnCode.GATEWAY
+            code = product.code(error.code) if isinstance(error, CrashError) else ReturnCode.GATEWAY
             message = f"{WORDS[code].meaning}: try again; the server's log has it as {request_id}"
             return _envelope(request_id, code, message, None)
         return _envelope(request_id, ReturnCode.SUCCESS, "success", data)
@@ -64,7 +69,10 @@ async def _serve(deps: ApiDeps, limiter: RateLimiter, request: Request, request_
             ReturnCode.TOO_FREQUENT,
             f"Too many requests: {name} may be called {deps.settings.rate_limit} times a second by an app",
         )
-    if request.method == "POST":
+    if request.method == "POST" and entry is not None and entry.upload and is_form(request):
+        texts, files = await read_form(request, entry.upload)
+        raw = _from_query(entry.body, texts) | files
+    elif request.method == "POST":
         raw = await read_object(request)
     else:
         raw = _from_query(entry.body, _query(request)) if entry else {}

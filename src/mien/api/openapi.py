@@ -23,6 +23,8 @@ seconds and may be off by ten minutes.
 
 The HTTP status is always 200. `Code` 0 means success; for any other, `Message` says what is wrong. Members that are
 `null` count as absent, unknown members are ignored.
+
+An action that takes a file is sent as `multipart/form-data`: each member is a part, objects and arrays as JSON texts.
 """
 _COMMON: dict[str, JsonObject] = {
     "AppId": {"type": "integer", "minimum": 1, "maximum": 4294967295},
@@ -44,7 +46,8 @@ def document(server_url: str) -> JsonObject:
         "servers": [{"url": server_url}],
         "tags": [{"name": group} for group in groups],
         "paths": {
-            f"/?Action={action.name}": {"post": _operation(action), "get": _get(action, schemas)}
+            f"/?Action={action.name}": {"post": _operation(action)}
+            | ({} if action.upload else {"get": _get(action, schemas)})
             for action in ACTIONS.values()
         },
         "components": {
@@ -86,17 +89,18 @@ def _operation(action: Action) -> JsonObject:
         "properties": {
             "Code": {"$ref": "#/components/schemas/Code"},
             "Message": {"type": "string"},
-            "RequestId": {"type": "string", "pattern": "^[0-9]{19}$"},
+            "RequestId": {"type": "string", "pattern": action.product.request_id},
             "Data": data,
         },
     }
     body = {"$ref": f"#/components/schemas/{action.body.__name__}"}
+    kind = "multipart/form-data" if action.upload else "application/json"
     return {
         "operationId": action.name,
         "tags": [action.group],
         "summary": action.summary,
         "parameters": [{"$ref": f"#/components/parameters/{name}"} for name in _COMMON],
-        "requestBody": {"required": True, "content": {"application/json": {"schema": body}}},
+        "requestBody": {"required": True, "content": {kind: {"schema": body}}},
         "responses": {"200": {"description": "The envelope", "content": {"application/json": {"schema": envelope}}}},
     }
 

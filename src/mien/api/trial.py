@@ -40,16 +40,9 @@ def is_trial_tts(params: JsonObject) -> bool:
     return isinstance(app, dict) and CREDENTIAL in app.values()
 
 
-def find_digital_human(humans: DigitalHumans, digital_human_id: str) -> DigitalHumanInfo:
-    """The digital human with this id, or the one a trial id stands for. Raises ApiError 410001027."""
-    found = humans.get(digital_human_id)
-    if found is None and digital_human_id in DIGITAL_HUMANS:
-        ours = humans.list()
-        found = ours[min(DIGITAL_HUMANS.index(digital_human_id), len(ours) - 1)] if ours else None
-    if found is None:
-        known = ", ".join(human.id for human in humans.list()[:5]) or "none yet; `mien avatar create` makes one"
-        raise ApiError(
-            ReturnCode.DIGITAL_HUMAN_ID,
-            f"DigitalHuman.DigitalHumanId is wrong: there is no {digital_human_id}; this server has {known}",
-        )
-    return found
+def ours_for_trial(humans: DigitalHumans, digital_human_id: str) -> DigitalHumanInfo | None:
+    """Our digital human that a trial id stands for, if it is one."""
+    if digital_human_id not in DIGITAL_HUMANS:
+        return None
+    ours = humans.list()
+    return ours[min(DIGITAL_HUMANS.index(digital_human_id), len(ours) - 1)] if ours else None

@@ -157,6 +157,9 @@ class ScriptedEngines:
     def takes_tools(self, spec: LlmSpec) -> bool:
         return False
 
+    def timbres(self) -> list[str]:
+        return []
+
     async def warm(self) -> None:
         """Nothing to load."""
 

@@ -1,4 +1,4 @@
-"""Delivers server callbacks: signed, in order for each instance, again after a failure, and across restarts.
+"""Delivers server callbacks: signed, in order for each instance or task, again after a failure, and across restarts.
 
 An event goes through three hands. `emit` puts it in memory and returns. The writer signs it and stores it in the
 outbox, many at a time. One courier for each instance then posts that instance's events one after the other, so a
@@ -8,8 +8,6 @@ receiver that is slow or away holds up nobody else.
 from __future__ import annotations
 
 import asyncio
-import json
-import secrets
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -19,9 +17,9 @@ from typing import Protocol
 import httpx
 import structlog
 
-from mien.callbacks.signature import sign
-from mien.conversation.port import CallbackEvent
+from mien.callbacks.envelope import Event, envelope, name, subject
 from mien.store import App, OutboxRecord, StoreError
+from mien.streams.port import TaskEvent
 
 RETRY_AFTER_S = (2.0, 4.0, 8.0, 16.0, 32.0)
 """Pauses between attempts, each counted from the beginning of the one before."""
@@ -49,7 +47,7 @@ class AppStore(Protocol):
 
 
 class CallbackService:
-    """The callback sink of a server (`mien.conversation.port.CallbackSink`).
+    """The callback sink of a server (`mien.conversation.port.CallbackSink`, `mien.streams.port.TaskEvents`).
 
     `wall` tells unix seconds; it stamps events and lets retries go on where a restart interrupted them.
     """
@@ -67,7 +65,7 @@ class CallbackService:
         self._wall = wall
         self._transport = transport
         self._client: httpx.AsyncClient | None = None
-        self._emitted: deque[tuple[CallbackEvent, int]] = deque()
+        self._emitted: deque[tuple[Event, int]] = deque()
         self._something_emitted = asyncio.Event()
         self._waiting: dict[str, deque[OutboxRecord]] = {}
         self._couriers: dict[str, asyncio.Task[None]] = {}
@@ -86,7 +84,7 @@ class CallbackService:
             self._hand_over(record)
         self._writer = asyncio.create_task(self._write(), name="callback-writer")
 
-    def emit(self, event: CallbackEvent) -> None:
+    def emit(self, event: Event) -> None:
         """Takes an event; never blocks, never raises."""
         self._emitted.append((event, int(self._wall() * 1000)))
         self._something_emitted.set()
@@ -143,17 +141,18 @@ class CallbackService:
         for record, record_id in zip(records, ids, strict=True):
             self._hand_over(replace(record, id=record_id))
 
-    async def _address(self, event: CallbackEvent, timestamp_ms: int) -> OutboxRecord | None:
+    async def _address(self, event: Event, timestamp_ms: int) -> OutboxRecord | None:
         try:
             app = await self._apps.find(event.app_id)
         except StoreError as error:
-            log.warning("callback dropped", callback=event.event, reason=str(error))
+            log.warning("callback dropped", callback=name(event), reason=str(error))
             return None
-        url = app.callback_url(event.host_tag) if app else ""
+        tag = "" if isinstance(event, TaskEvent) else event.host_tag
+        url = app.callback_url(tag) if app else ""
         if app is None or not url:
             return None
         body = envelope(event, app.callback_secret, timestamp_ms)
-        return OutboxRecord(event.app_id, event.agent_instance_id, event.event, url, body)
+        return OutboxRecord(event.app_id, subject(event), name(event), url, body)
 
     def _hand_over(self, record: OutboxRecord) -> None:
         queue = self._waiting.setdefault(record.instance_id, deque())
@@ -217,29 +216,3 @@ class CallbackService:
                 await self._outbox.remove(record.id)
             except StoreError as error:
                 log.warning("callback outbox cannot be written, the event may be sent twice", reason=str(error))
-
-
-def envelope(event: CallbackEvent, callback_secret: str, timestamp_ms: int) -> str:
-    """The JSON body of a callback, signed."""
-    nonce = str(secrets.randbelow(9 * 10**18) + 10**18)
-    text = json.dumps(
-        {
-            "AppId": event.app_id,
-            "AgentInstanceId": event.agent_instance_id,
-            "AgentUserId": event.agent_user_id,
-            "AgentId": event.agent_id,
-            "Name": event.agent_name,
-            "RoomId": event.room_id,
-            "Sequence": event.sequence,
-            "Data": event.data,
-            "Event": event.event,
-            "Nonce": nonce,
-            "Signature": sign(callback_secret, timestamp_ms, nonce),
-            "Timestamp": timestamp_ms,
-        },
-        ensure_ascii=False,
-        separators=(",", ":"),
-        default=str,
-    )
-    # Half a surrogate pair from a model's broken token must not stop the event.
-    return text.encode(errors="replace").decode()

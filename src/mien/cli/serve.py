@@ -21,6 +21,8 @@ from mien.settings import Settings
 
 if TYPE_CHECKING:
     from mien.server import ServerEngines
+WS_MAX_BYTES = 1 << 20
+"""Of one WebSocket frame: sound for a stream task may come seconds at a time."""
 
 
 def serve(
@@ -93,7 +95,12 @@ async def run(settings: Settings, listener: socket.socket, engines: ServerEngine
     shown_host = "localhost" if settings.host in ("127.0.0.1", "0.0.0.0", "::", "::1") else settings.host
     mien = await MienServer.build(settings, local_url=f"http://{shown_host}:{port}", engines=engines)
     config = uvicorn.Config(
-        mien.app, log_config=None, access_log=False, lifespan="off", timeout_graceful_shutdown=2, ws_max_size=65536
+        mien.app,
+        log_config=None,
+        access_log=False,
+        lifespan="off",
+        timeout_graceful_shutdown=2,
+        ws_max_size=WS_MAX_BYTES,
     )
     server = uvicorn.Server(config)
     if os.environ.get("MIEN_STOP_AT_EOF"):

@@ -11,6 +11,7 @@ from typing import Any, Generic, ParamSpec, Self, TypeVar, overload
 
 import httpx
 
+from mien.client import humans, streams
 from mien.client import operations as ops
 from mien.client.errors import MienError, UnreachableError
 from mien.client.operations import JsonObject, Operation
@@ -62,6 +63,26 @@ class _Actions:
     reset_messages = _Method(ops.reset_messages)
     start_listening = _Method(ops.start_listening)
     stop_listening = _Method(ops.stop_listening)
+
+    list_digital_humans = _Method(humans.list_digital_humans)
+    digital_human = _Method(humans.digital_human)
+    render_info = _Method(humans.render_info)
+    list_timbres = _Method(humans.list_timbres)
+    create_digital_human = _Method(humans.create_digital_human)
+    update_digital_human = _Method(humans.update_digital_human)
+    delete_digital_human = _Method(humans.delete_digital_human)
+
+    create_stream_task = _Method(streams.create_stream_task)
+    stop_stream_task = _Method(streams.stop_stream_task)
+    stream_task = _Method(streams.stream_task)
+    list_stream_tasks = _Method(streams.list_stream_tasks)
+    drive_by_text = _Method(streams.drive_by_text)
+    drive_by_audio = _Method(streams.drive_by_audio)
+    drive_by_stream = _Method(streams.drive_by_stream)
+    drive_by_socket = _Method(streams.drive_by_socket)
+    interrupt_drives = _Method(streams.interrupt_drives)
+    do_action = _Method(streams.do_action)
+    drives = _Method(streams.drives)
 
 
 class _Signer:
@@ -115,7 +136,9 @@ class Client(_Actions):
     def run(self, operation: Operation[T]) -> T:
         """Raises MienError when the server refuses, UnreachableError when there is none."""
         try:
-            answer = self._http.post(self._signer.url, params=self._signer.query(operation.action), json=operation.body)
+            answer = self._http.post(
+                self._signer.url, params=self._signer.query(operation.action), **operation.request()
+            )
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise self._signer.unreachable(error) from error
         return operation.read(self._signer.data(operation.action, answer))
@@ -150,7 +173,7 @@ class AsyncClient(_Actions):
         """Raises MienError when the server refuses, UnreachableError when there is none."""
         try:
             answer = await self._http.post(
-                self._signer.url, params=self._signer.query(operation.action), json=operation.body
+                self._signer.url, params=self._signer.query(operation.action), **operation.request()
             )
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise self._signer.unreachable(error) from error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, Literal, TypeVar
@@ -23,6 +24,15 @@ class Operation(Generic[T]):
     action: str
     body: JsonObject
     read: Callable[[JsonObject], T]
+    files: Mapping[str, bytes] | None = None
+    """Files by member; with them the request is multipart/form-data."""
+
+    def request(self) -> JsonObject:
+        """The keyword arguments of an HTTP client's `post`."""
+        if self.files is None:
+            return {"json": self.body}
+        texts = {name: value if isinstance(value, str) else json.dumps(value) for name, value in self.body.items()}
+        return {"data": texts, "files": {name: (name, data) for name, data in self.files.items()}}
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,8 +107,8 @@ def register_agent(
     extras: Extras | None = None,
 ) -> Operation[None]:
     """RegisterAgent."""
-    body = _given(AgentId=agent_id, Name=name, LLM=llm, TTS=tts, ASR=asr, Mien=_wire(extras))
-    return Operation("RegisterAgent", body, _nothing)
+    body = given(AgentId=agent_id, Name=name, LLM=llm, TTS=tts, ASR=asr, Mien=_wire(extras))
+    return Operation("RegisterAgent", body, nothing)
 
 
 def update_agent(
@@ -111,13 +121,13 @@ def update_agent(
     extras: Extras | None = None,
 ) -> Operation[None]:
     """UpdateAgent: an object that is given replaces the stored one as a whole."""
-    body = _given(AgentId=agent_id, Name=name, LLM=llm, TTS=tts, ASR=asr, Mien=_wire(extras))
-    return Operation("UpdateAgent", body, _nothing)
+    body = given(AgentId=agent_id, Name=name, LLM=llm, TTS=tts, ASR=asr, Mien=_wire(extras))
+    return Operation("UpdateAgent", body, nothing)
 
 
 def unregister_agent(agent_id: str) -> Operation[None]:
     """UnregisterAgent."""
-    return Operation("UnregisterAgent", {"AgentId": agent_id}, _nothing)
+    return Operation("UnregisterAgent", {"AgentId": agent_id}, nothing)
 
 
 def list_agents(*, limit: int = 5, cursor: str = "") -> Operation[AgentPage]:
@@ -149,7 +159,7 @@ def create_agent_instance(
     extras: Extras | None = None,
 ) -> Operation[str]:
     """CreateAgentInstance; returns the AgentInstanceId."""
-    body = _given(
+    body = given(
         AgentId=agent_id,
         UserId=user_id,
         RTC=rtc.wire(),
@@ -247,7 +257,7 @@ def push_live_digital_human_agent_instance(
 
 
 def _live(**members: Any) -> Operation[DigitalHumanInstance]:
-    body = _given(**members)
+    body = given(**members)
     return Operation(
         "CreateLiveDigitalHumanAgentInstance",
         body,
@@ -268,7 +278,7 @@ def update_agent_instance(
 ) -> Operation[None]:
     """UpdateAgentInstance; of `extras` everything but the welcome can change."""
     rtc = {"UserStreamId": user_stream_id} if user_stream_id is not None else None
-    body = _given(
+    body = given(
         AgentInstanceId=instance_id,
         LLM=llm,
         TTS=tts,
@@ -278,13 +288,13 @@ def update_agent_instance(
         AdvancedConfig=advanced_config,
         Mien=_wire(extras),
     )
-    return Operation("UpdateAgentInstance", body, _nothing)
+    return Operation("UpdateAgentInstance", body, nothing)
 
 
 def delete_agent_instance(instance_id: str, *, graceful: bool = False, timeout_s: int = 30) -> Operation[None]:
     """DeleteAgentInstance; with `graceful` the agent finishes what it says, for at most `timeout_s`."""
     body = {"AgentInstanceId": instance_id, "GracefulShutdown": graceful, "GracefulShutdownTimeout": timeout_s}
-    return Operation("DeleteAgentInstance", body, _nothing)
+    return Operation("DeleteAgentInstance", body, nothing)
 
 
 def say(
@@ -321,7 +331,7 @@ def ask(
     enqueue_user_speech: bool = False,
 ) -> Operation[int]:
     """SendAgentInstanceLLM; returns the round. See `say`."""
-    body = _given(
+    body = given(
         AgentInstanceId=instance_id,
         Text=text,
         SystemPrompt=system_prompt,
@@ -361,28 +371,29 @@ def messages(instance_id: str) -> Operation[Sequence[Message]]:
 def add_messages(instance_id: str, added: Sequence[Message]) -> Operation[None]:
     """AddAgentInstanceMsg."""
     wire = [{"Role": message.role, "Content": message.content} for message in added]
-    return Operation("AddAgentInstanceMsg", {"AgentInstanceId": instance_id, "Messages": wire}, _nothing)
+    return Operation("AddAgentInstanceMsg", {"AgentInstanceId": instance_id, "Messages": wire}, nothing)
 
 
 def reset_messages(instance_id: str) -> Operation[None]:
     """ResetAgentInstanceMsgList."""
-    return Operation("ResetAgentInstanceMsgList", {"AgentInstanceId": instance_id}, _nothing)
+    return Operation("ResetAgentInstanceMsgList", {"AgentInstanceId": instance_id}, nothing)
 
 
 def start_listening(instance_id: str, *, user_id: str | None = None, sequence: int | None = None) -> Operation[int]:
     """StartListening; returns the round."""
-    return Operation("StartListening", _given(AgentInstanceId=instance_id, UserId=user_id, Sequence=sequence), _round)
+    return Operation("StartListening", given(AgentInstanceId=instance_id, UserId=user_id, Sequence=sequence), _round)
 
 
 def stop_listening(
     instance_id: str, *, user_id: str | None = None, sequence: int | None = None, cancel: bool = False
 ) -> Operation[int]:
     """StopListening; returns the round. With `cancel` what was said is forgotten and gets no answer."""
-    body = _given(AgentInstanceId=instance_id, UserId=user_id, Sequence=sequence, CancelFlag=cancel or None)
+    body = given(AgentInstanceId=instance_id, UserId=user_id, Sequence=sequence, CancelFlag=cancel or None)
     return Operation("StopListening", body, _round)
 
 
-def _given(**members: Any) -> JsonObject:
+def given(**members: Any) -> JsonObject:
+    """Those members that are not None."""
     return {name: value for name, value in members.items() if value is not None}
 
 
@@ -390,8 +401,9 @@ def _wire(extras: Extras | None) -> JsonObject | None:
     return None if extras is None else extras.wire()
 
 
-def _nothing(_: JsonObject) -> None:
-    return None
+def nothing(_: JsonObject) -> None:
+    """Reads an answer without Data."""
+    return
 
 
 def _round(data: JsonObject) -> int:

@@ -8,7 +8,7 @@ from typing import Any
 
 import structlog
 
-from mien.conversation.capacity import Capacity
+from mien.capacity import Capacity, NoHeadroomError, Place
 from mien.conversation.instance import DELETED, LiveInstance
 from mien.conversation.measured import Observer
 from mien.conversation.parts import Engines, Faces
@@ -17,6 +17,7 @@ from mien.conversation.port import (
     ConversationError,
     InstanceLimitError,
     InstanceNotFoundError,
+    NoCapacityError,
     ShuttingDownError,
     TtsDisabledError,
     Webhooks,
@@ -31,6 +32,7 @@ log = structlog.get_logger(__name__)
 class Manager:
     """`mien.conversation.port.InstanceManager`. `close` it before the room service.
 
+    `capacity` is shared with whatever else runs on this machine.
     `cdn` stands in for the rooms of an instance that is pushed to an RTMP address; it raises RtcError for one it cannot
     use. Without it there are only rooms.
     """
@@ -55,10 +57,11 @@ class Manager:
         self._engines = engines
         self._faces = faces
         self._callbacks = callbacks
+        self._own_capacity = capacity is None
         self._capacity = capacity or Capacity(settings)
         self._observer = observer
         self._webhooks = webhooks
-        self._specs: dict[str, InstanceSpec] = {}
+        self._places: dict[str, Place] = {}
         self._instances: dict[str, LiveInstance] = {}
         self._ending: set[asyncio.Task[None]] = set()
         self._closed = False
@@ -73,10 +76,11 @@ class Manager:
             raise TtsDisabledError("a digital human speaks: leave DisableTTS out, or create a voice agent")
         rooms = self._rooms_of(spec)
         self._check_limit(spec)
-        self._capacity.start()
-        self._capacity.admit(_video(spec), [_video(running) for running in self._specs.values()])
         # Taken before anything is awaited: ten requests at once must not pass the same check.
-        self._specs[spec.instance_id] = spec
+        try:
+            self._places[spec.instance_id] = self._capacity.take(_place(spec))
+        except NoHeadroomError as error:
+            raise NoCapacityError(str(error)) from error
         instance: LiveInstance | None = None
         try:
             media = await self._faces.open(spec.digital_human)
@@ -105,10 +109,6 @@ class Manager:
             video=str(media.video),
         )
         return instance
-
-    def count(self, kind: VideoKind) -> int:
-        """How many instances run that show this."""
-        return sum(_video(spec) is kind for spec in self._specs.values())
 
     def get(self, app_id: int, instance_id: str) -> LiveInstance:
         """Raises InstanceNotFoundError."""
@@ -154,7 +154,8 @@ class Manager:
         for result in await asyncio.gather(*map(self._end, self.running), return_exceptions=True):
             if isinstance(result, BaseException):
                 log.error("an instance did not end cleanly", error=str(result))
-        await self._capacity.aclose()
+        if self._own_capacity:
+            await self._capacity.aclose()
 
     def _rooms_of(self, spec: InstanceSpec) -> RoomService:
         if not spec.cdn_url:
@@ -169,10 +170,7 @@ class Manager:
     def _check_limit(self, spec: InstanceSpec) -> None:
         face = spec.digital_human is not None
         limit = self._settings.max_digital_human_instances if face else self._settings.max_voice_instances
-        count = sum(
-            running.app_id == spec.app_id and (running.digital_human is not None) == face
-            for running in self._specs.values()
-        )
+        count = self._capacity.count_of_app(spec.app_id, face=face)
         if count >= limit:
             kind = "digital human" if face else "voice"
             raise InstanceLimitError(
@@ -194,9 +192,14 @@ class Manager:
         self._forget(instance.spec.instance_id)
 
     def _forget(self, instance_id: str) -> None:
-        self._specs.pop(instance_id, None)
+        place = self._places.pop(instance_id, None)
+        if place is not None:
+            self._capacity.release(place)
         self._instances.pop(instance_id, None)
 
 
-def _video(spec: InstanceSpec) -> VideoKind:
-    return spec.digital_human.config_id if spec.digital_human is not None else VideoKind.NONE
+def _place(spec: InstanceSpec) -> Place:
+    human = spec.digital_human
+    if human is None:
+        return Place(spec.app_id, VideoKind.NONE)
+    return Place(spec.app_id, human.config_id, human.digital_human_id)

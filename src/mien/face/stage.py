@@ -135,6 +135,11 @@ class Stage(AudioOutput):
         return self._drive_ms
 
     @property
+    def waiting(self) -> float:
+        """Seconds of speech captured but not played yet."""
+        return sum(segment.waiting for segment in self._segments) / VOICE_RATE
+
+    @property
     def speaking(self) -> bool:
         """Whether the voice sounds now."""
         return self._speaking

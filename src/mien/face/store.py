@@ -94,6 +94,7 @@ class PackageStore:
         self._models_dir = models_dir
         self._lock = threading.Lock()
         self._opened: dict[Path, tuple[int, Package]] = {}
+        self._names: dict[Path, tuple[int, str]] = {}
 
     def resolve(self, avatar_id: str) -> str:
         """The id behind an alias, or the id itself."""
@@ -222,7 +223,11 @@ class PackageStore:
 
     def _name(self, path: Path) -> str:
         try:
-            return read_name(path)
+            stamp = path.stat().st_mtime_ns
+            known = self._names.get(path)
+            if known is None or known[0] != stamp:
+                known = self._names[path] = (stamp, read_name(path))
+            return known[1]
         except (OSError, ValueError, KeyError):
             return ""
 

@@ -194,7 +194,8 @@ class RoomService(Protocol):
     ) -> AgentPeer:
         """Logs the agent in (an earlier peer with the same user id is kicked) and publishes its stream.
 
-        Messages to the user id `alias` reach the agent as well.
+        Messages to the user id `alias` reach the agent as well. With `stream_id` "" it only listens and publishes
+        nothing.
 
         Raises DuplicateStreamError if `stream_id` is taken in this app, RtcError otherwise.
         """

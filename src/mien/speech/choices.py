@@ -16,6 +16,8 @@ TRIAL = "zego_test"
 DEFAULT_VOICES = {"zh": "zf_xiaoxiao", "en": "af_heart"}
 _MALE_VOICES = {"zh": "zm_yunxi", "en": "am_michael"}
 _LANGUAGE_OF_VOICE = {"z": "zh", "a": "en", "b": "en"}
+_NAME_OF_LANGUAGE = {"z": "Chinese", "a": "American English", "b": "British English"}
+_NAME_OF_SEX = {"f": "female", "m": "male"}
 _SLOWEST, _FASTEST = 0.5, 2.0
 
 _FEMALE = re.compile(r"female|girl|lady|woman|sister|sweet|xiaoxiao|xiaoyi|shaonv|yujie|nv", re.IGNORECASE)
@@ -29,6 +31,17 @@ class VoiceChoice:
     names: dict[str, str]
     speed: float = 1.0
     language: str = ""
+
+
+def name_of_voice(voice: str) -> str:
+    """A local voice's name for people.
+
+    >>> name_of_voice("zf_xiaoxiao")
+    'Xiaoxiao (Chinese, female)'
+    """
+    kind, _, name = voice.partition("_")
+    words = [_NAME_OF_LANGUAGE.get(kind[:1]), _NAME_OF_SEX.get(kind[1:])]
+    return f"{name.title()} ({', '.join(filter(None, words))})" if name and all(words) else voice
 
 
 def is_local(vendor: str) -> bool:

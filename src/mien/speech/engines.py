@@ -22,7 +22,7 @@ from livekit.agents.vad import VAD
 from mien.models import speech_files
 from mien.settings import Settings
 from mien.speech import choices
-from mien.speech.local.kokoro import Kokoro
+from mien.speech.local.kokoro import Kokoro, installed_voices
 from mien.speech.local.llama import AT_ONCE, Llama, LocalModel
 from mien.speech.local.llm import LocalLLM
 from mien.speech.local.stt import LocalSTT, Samples
@@ -163,6 +163,10 @@ class Engines:
             self._instead(TTS_NOTICE, f"The voice of {spec.vendor} is not available on this server", on_notice)
         voice = choices.voice_of(spec, default_voices or {})
         return LocalTTS(self._voice.get, names=voice.names, language=language or voice.language, speed=voice.speed)
+
+    def timbres(self) -> list[str]:
+        """Names of the local voices that are installed; the models need not be loaded."""
+        return installed_voices(self._settings.models_dir / speech_files.KOKORO_VOICES_DIR)
 
     def llm(self, spec: LlmSpec, *, agent_info: Callable[[], JsonObject] | None = None) -> llm.LLM[Any]:
         """A language model: the one at the agent's URL, this server's URL, or the local one."""

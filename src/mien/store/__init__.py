@@ -1,8 +1,9 @@
-"""What Mien remembers: projects ("apps"), registered agents and callbacks waiting to be delivered."""
+"""What Mien remembers: projects ("apps"), registered agents, owners of digital humans, callbacks to be delivered."""
 
 from mien.store.agents import AgentExistsError, AgentRecord, Agents, UnknownAgentError
 from mien.store.apps import App, Apps, UnknownAppError
 from mien.store.database import StoreError
+from mien.store.digital_humans import OwnedHuman, OwnedHumans
 from mien.store.outbox import Outbox, OutboxRecord
 from mien.store.store import Store, open_store
 
@@ -16,6 +17,8 @@ __all__ = [
     "Apps",
     "Outbox",
     "OutboxRecord",
+    "OwnedHuman",
+    "OwnedHumans",
     "Store",
     "StoreError",
     "UnknownAgentError",

@@ -49,6 +49,20 @@ class AgentRow(Base):
     """The member `Mien`."""
 
 
+class DigitalHumanRow(Base):
+    """A digital human an app made. It outlives its app: a package nobody owns would be everybody's."""
+
+    __tablename__ = "digital_humans"
+    __table_args__ = (Index("ix_digital_humans_app", "app_id"),)
+
+    id: Mapped[str] = mapped_column(String(64), primary_key=True)
+    app_id: Mapped[int] = mapped_column(BigInteger)
+    name: Mapped[str] = mapped_column(String(256))
+    voices: Mapped[dict[str, str]] = mapped_column(JSON)
+    """Its voice for each language, "zh" and "en"; may be empty."""
+    created: Mapped[datetime] = mapped_column(DateTime(timezone=True))
+
+
 class OutboxRow(Base):
     """A callback that has not been delivered yet."""
 

@@ -6,6 +6,7 @@ from mien.settings import Settings
 from mien.store.agents import Agents
 from mien.store.apps import Apps
 from mien.store.database import Database, connect
+from mien.store.digital_humans import OwnedHumans
 from mien.store.outbox import Outbox
 
 
@@ -16,6 +17,7 @@ class Store:
         self._database = database
         self.apps = Apps(database)
         self.agents = Agents(database)
+        self.digital_humans = OwnedHumans(database)
         self.outbox = Outbox(database)
 
     async def close(self) -> None:

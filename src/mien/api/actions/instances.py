@@ -8,6 +8,7 @@ import json
 from mien.api.actions.registry import Call, action
 from mien.api.errors import ApiError, ReturnCode, invalid
 from mien.api.extras import extras_update
+from mien.api.humans import find_human
 from mien.api.schemas import results
 from mien.api.schemas.base import JsonObject
 from mien.api.schemas.engines import Tts
@@ -29,7 +30,6 @@ from mien.api.specs import (
     vad_spec,
     video_kind,
 )
-from mien.api.trial import find_digital_human
 from mien.conversation.port import Instance, ShuttingDownError
 from mien.conversation.spec import InstanceSpec, TtsSpec
 from mien.rtc.port import VideoKind
@@ -56,7 +56,7 @@ async def create_agent_instance(call: Call, body: CreateAgentInstance) -> JsonOb
 async def create_digital_human_agent_instance(call: Call, body: CreateDigitalHumanAgentInstance) -> JsonObject:
     """Starts an agent with a face in a room."""
     video_kind(body.DigitalHuman)  # refuses before anything is looked up
-    human = find_digital_human(call.deps.digital_humans, body.DigitalHuman.DigitalHumanId)
+    human = await find_human(call.deps, call.app.app_id, body.DigitalHuman.DigitalHumanId)
     agent = await call.deps.store.agents.get(call.app.app_id, body.AgentId)
     spec = instance_spec(call.app.app_id, call.deps.ids.next(), agent, body, human.id)
     answer = _answer(call, spec, body.DigitalHuman.DigitalHumanId)
@@ -74,7 +74,7 @@ async def create_digital_human_agent_instance(call: Call, body: CreateDigitalHum
 async def create_live_digital_human_agent_instance(call: Call, body: CreateLiveDigitalHumanAgentInstance) -> JsonObject:
     """Starts a face, in a room or pushed to a CDN, that speaks what SendAgentInstanceTTS sends and hears nobody."""
     video_kind(body.DigitalHuman)
-    human = find_digital_human(call.deps.digital_humans, body.DigitalHuman.DigitalHumanId)
+    human = await find_human(call.deps, call.app.app_id, body.DigitalHuman.DigitalHumanId)
     agent = await call.deps.store.agents.get(call.app.app_id, body.AgentId)
     spec = live_spec(call.app.app_id, call.deps.ids.next(), agent, body, human.id)
     answer = _answer(call, spec, body.DigitalHuman.DigitalHumanId)

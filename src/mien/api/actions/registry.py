@@ -8,10 +8,12 @@ from typing import Any, TypeVar
 
 from mien.api.deps import ApiDeps
 from mien.api.errors import ApiError, CrashError, ReturnCode, from_exception
+from mien.api.products import AGENTS, Product
 from mien.api.schemas.base import JsonObject, Wire
 from mien.conversation.port import ConversationError
 from mien.errors import UserError
 from mien.store import App
+from mien.streams.port import StreamError
 
 B = TypeVar("B", bound=Wire)
 
@@ -40,6 +42,9 @@ class Action:
     result: type[Wire] | None
     failure: ReturnCode
     digital_human: bool
+    product: Product
+    upload: int
+    """Bytes of the file it takes as multipart/form-data; 0: none."""
     run: Callable[[Call, Any], Awaitable[JsonObject | None]]
 
 
@@ -54,6 +59,8 @@ def action(
     result: type[Wire] | None = None,
     name: str = "",
     digital_human: bool = False,
+    product: Product = AGENTS,
+    upload: int = 0,
 ) -> Callable[[Callable[[Call, B], Awaitable[JsonObject | None]]], Callable[[Call, B], Awaitable[JsonObject | None]]]:
     """Registers a function as an action; its name is that of the body unless `name` is given."""
 
@@ -61,7 +68,9 @@ def action(
         function: Callable[[Call, B], Awaitable[JsonObject | None]],
     ) -> Callable[[Call, B], Awaitable[JsonObject | None]]:
         summary = (function.__doc__ or "").strip().splitlines()[0]
-        entry = Action(name or body.__name__, group, summary, body, result, failure, digital_human, function)
+        entry = Action(
+            name or body.__name__, group, summary, body, result, failure, digital_human, product, upload, function
+        )
         ACTIONS[entry.name] = entry
         return function
 
@@ -78,7 +87,7 @@ async def perform(call: Call, name: str) -> JsonObject | None:
     body = entry.body.parse(call.raw)
     try:
         return await entry.run(call, body)
-    except (ConversationError, UserError) as error:
+    except (ConversationError, StreamError, UserError) as error:
         raise from_exception(error, entry.failure, digital_human=entry.digital_human) from error
     except ApiError:
         raise

@@ -37,7 +37,7 @@ AsrVendor = Annotated[
 ]
 
 
-def _is_url(value: str) -> bool:
+def is_url(value: str) -> bool:
     try:
         parts = urlsplit(value)
         return not value or (
@@ -49,7 +49,7 @@ def _is_url(value: str) -> bool:
 
 WebUrl = Annotated[
     str,
-    Checked(_is_url, "an address such as https://host/path", (("pattern", r"^((https?|wss?)://[0-9A-Za-z][^\s]*)?$"),)),
+    Checked(is_url, "an address such as https://host/path", (("pattern", r"^((https?|wss?)://[0-9A-Za-z][^\s]*)?$"),)),
 ]
 _LOCAL: JsonObject = {"properties": {"Vendor": {"const": "Local"}}, "required": ["Vendor"]}
 

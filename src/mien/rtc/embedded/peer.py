@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from mien.rtc.embedded.hub import Hub
 from mien.rtc.embedded.listening import Ear
 from mien.rtc.handlers import tell
 from mien.rtc.port import EncodedAudio, EncodedVideo, MediaFormat, PeerEvents, RoomMessage, StreamInfo
@@ -34,12 +35,15 @@ class EmbeddedPeer:
         self._ears: set[Ear] = set()
         self._member = service.enter(app_id, room_id, info.user_id, ears=self, alias=alias)
         try:
-            self._publication = service.publish(
-                self._member, info, ask_keyframe=self._ask_keyframe, tell_bitrate=self._tell_bitrate
+            publication = (
+                service.publish(self._member, info, ask_keyframe=self._ask_keyframe, tell_bitrate=self._tell_bitrate)
+                if info.stream_id
+                else None
             )
         except BaseException:
             self._member.leave()
             raise
+        self._hub = publication.hub if publication is not None else Hub(lambda: None, lambda _: None)
 
     @property
     def room_id(self) -> str:
@@ -55,20 +59,20 @@ class EmbeddedPeer:
 
     @property
     def viewers(self) -> int:
-        return len(self._publication.hub)
+        return len(self._hub)
 
     @property
     def format(self) -> MediaFormat:
         return FORMAT
 
     def send_audio(self, packet: EncodedAudio) -> None:
-        self._publication.hub.send_audio(packet)
+        self._hub.send_audio(packet)
 
     def send_video(self, unit: EncodedVideo) -> None:
-        self._publication.hub.send_video(unit)
+        self._hub.send_video(unit)
 
     def send_motion(self, payload: bytes, pts: int) -> None:
-        self._publication.hub.send_motion(payload, pts)
+        self._hub.send_motion(payload, pts)
 
     async def send_message(self, content: str, *, msg_type: int = 1, to: Sequence[str] | None = None) -> None:
         self._member.participant.send(content, msg_type=msg_type, to=to)

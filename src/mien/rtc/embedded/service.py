@@ -96,7 +96,8 @@ class EmbeddedRooms:
     ) -> EmbeddedPeer:
         """Logs an agent in and publishes its stream; see `port.RoomService.join`."""
         self._require_open()
-        self._require_free(app_id, room_id, user_id, stream_id)
+        if stream_id:
+            self._require_free(app_id, room_id, user_id, stream_id)
         info = StreamInfo(stream_id, user_id, "", extra_info, video, package_url)
         return EmbeddedPeer(self, app_id, room_id, info, events or PeerEvents(), alias=alias)
 

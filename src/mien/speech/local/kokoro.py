@@ -58,6 +58,11 @@ class Clause:
         return spans
 
 
+def installed_voices(folder: Path) -> list[str]:
+    """Names of the voices whose style files lie in `folder`."""
+    return sorted(path.stem for path in folder.glob("*.bin"))
+
+
 class Kokoro:
     """The model in memory; loads voices when they are first used."""
 
@@ -81,7 +86,7 @@ class Kokoro:
 
     def voice_names(self) -> list[str]:
         """Names of the voices that are installed."""
-        return sorted(path.stem for path in self._voices_dir.glob("*.bin"))
+        return installed_voices(self._voices_dir)
 
     def begin(self, phonemes: Sequence[str], voice: str, speed: float = 1.0) -> Clause | None:
         """Features and timing of up to `MAX_TOKENS` phonemes; None if nothing is heard. Raises UnknownVoiceError."""

@@ -1,4 +1,4 @@
-"""Voice and face of one instance: the stage, and what publishes it into the room."""
+"""Voice and face of one agent: the stage, and what publishes it into the room."""
 
 from __future__ import annotations
 
@@ -18,8 +18,10 @@ from mien.speech.phones import SpokenText
 
 
 class StagedMedia:
-    """`parts.Media` on the real stage. `renderer` draws the pictures of a `web` stream; `voices` are the face's own, by
-    language."""
+    """The real stage: media of a conversation (`conversation.parts.Media`) or a stream task (`streams.port.Media`).
+
+    `renderer` draws the pictures of a `web` stream; `voices` are the face's own, by language.
+    """
 
     def __init__(
         self,
@@ -58,6 +60,16 @@ class StagedMedia:
     @property
     def voices(self) -> Mapping[str, str]:
         return self._voices
+
+    @property
+    def waiting_s(self) -> float:
+        """Seconds of speech taken but not played yet."""
+        return self._stage.waiting
+
+    @property
+    def gestures(self) -> Mapping[str, Callable[[], None]]:
+        """The named gestures this face can make, each with what begins it; it knows none so far."""
+        return {}
 
     @property
     def drive_s(self) -> float | None:

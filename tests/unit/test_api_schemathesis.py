@@ -74,7 +74,7 @@ def test_every_answer_fits_the_document(
     def call(case: schemathesis.Case) -> None:
         request = case.as_transport_kwargs(base_url="http://mien.test")
         query = {name: value for name, value in (request["params"] or {}).items() if name not in signed} | signed
-        content = {name: request[name] for name in ("json", "data") if request.get(name) is not None}
+        content = {name: request[name] for name in ("json", "data", "files") if request.get(name) is not None}
         try:
             answer = runner.run(
                 api.client.request(request["method"], "/", params=query, headers=request["headers"], **content)

@@ -12,7 +12,7 @@ import pytest
 from mien.codes import WORDS, ReturnCode
 from mien.conversation.port import ConversationError, QueueFullError, UserAbsentError, UserListeningError
 from mien.conversation.port import UserNotPublishingError as NotPublishing
-from mien.store import StoreError
+from mien.store import OwnedHuman, StoreError
 from tests.support.api_harness import APP_ID, LLM, NOW, Api, check_envelope, face_body, running_api, voice_body
 
 DOCS = Path(__file__).parents[2] / "docs" / "api.md"
@@ -216,6 +216,12 @@ async def old_sequence(api: Api, _: pytest.MonkeyPatch) -> Answer:
     one = {"AgentInstanceId": await api.create_voice(AdvancedConfig={"CommunicationMode": 2})}
     await api.ok("StartListening", one | {"Sequence": 5})
     return await api.call("StartListening", one | {"Sequence": 4})
+
+
+@by(410001048)
+async def somebody_elses_face(api: Api, _: pytest.MonkeyPatch) -> Answer:
+    await api.store.digital_humans.add(OwnedHuman("lin", APP_ID + 1, "Lin", {}))
+    return await api.call("CreateDigitalHumanAgentInstance", face_body())
 
 
 @by(410001049)

@@ -192,7 +192,7 @@ class Dialogue:
             self.agent.update_options(stt=recogniser)
         if vad is not None:
             self.agent.update_options(vad=detector(vad, self._engines))
-            delay = turn_end_s(vad)
+            delay = self._turns.turn_end_s = turn_end_s(vad)
             self._session.update_options(endpointing_opts={"min_delay": delay, "max_delay": delay})
 
     # What others ask for

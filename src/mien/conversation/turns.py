@@ -58,7 +58,7 @@ class UserTurns:
         """`manual`: a button begins and ends the user's turn."""
         self._scene = scene
         self._manual = manual
-        self._turn_end_s = turn_end_s
+        self.turn_end_s = turn_end_s
         self._report = reporter
         self._floor = floor
         self._closed = closed
@@ -259,7 +259,7 @@ class UserTurns:
         if round_ is None or not round_.held or round_.speaking or self._unheard or self._floor.active is not None:
             return
         self._stop_taking_up()
-        due = max(self._loop.time(), self._paused_at + self._turn_end_s)
+        due = max(self._loop.time(), self._paused_at + self.turn_end_s)
         self._take_up = self._loop.call_at(due, self._end_held)
 
     def _end_held(self) -> None:

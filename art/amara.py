@@ -17,7 +17,7 @@ import brush
 import cv2
 import drape
 import numpy as np
-from drawing import HEIGHT, WIDTH
+from drawing import HEIGHT, WIDTH, along
 from paintwork import rgb
 
 Image = np.ndarray
@@ -70,6 +70,41 @@ def compose(figure: Image, w: int, h: int) -> Image:
     return np.clip(out * (1 - cover[..., None]) + gown[..., :3] * cover[..., None], 0, 1)
 
 
+LIDS = (
+    ((418, 580), (426, 577), (435, 569), (448, 563), (461, 560.5), (476, 562), (489, 568), (497, 578)),
+    ((583, 578), (591, 569), (604, 562), (618, 560), (633, 562), (646, 568), (655, 574), (663, 574)),
+)
+"""The edges of the upper lids in the rendered figure, from the viewer's left."""
+
+
+def line_lids(picture: Image) -> Image:
+    """A dark line at the roots of the upper lashes, heaviest at the outer half, as a painter would set it."""
+    h, w = picture.shape[:2]
+    k, fine = w / WIDTH, 4
+    cover = np.zeros((h, w), np.float32)
+    box = np.s_[round(540 * k) : round(600 * k), round(400 * k) : round(680 * k)]
+    shape = cover[box].shape
+    for points, heavy in zip(LIDS, (0.35, 0.65), strict=True):
+        line = along(points, 120)
+        t = np.linspace(0, 1, 120)
+        half = 4.2 * np.minimum(
+            np.sin(np.clip(t / heavy, 0, 1) * np.pi / 2), np.sin(np.clip((1 - t) / (1 - heavy), 0, 1) * np.pi / 2)
+        )
+        layer = np.zeros((shape[0] * fine, shape[1] * fine), np.uint8)
+        for (x, y), r in zip(line, half, strict=True):
+            cv2.circle(
+                layer,
+                (round((x - 400) * k * fine), round((y - 540) * k * fine)),
+                round(max(0.6, r) * k * fine),
+                255,
+                -1,
+            )
+        layer = cv2.resize(layer, shape[::-1], interpolation=cv2.INTER_AREA)
+        cover[box] = np.maximum(cover[box], layer.astype(np.float32) / 255)
+    cover = cv2.GaussianBlur(cover, (0, 0), 0.9 * k)[..., None] * 0.92
+    return picture * (1 - cover) + rgb("#140a07") * cover
+
+
 def attention(w: int, h: int) -> tuple[Image, Image]:
     """Where the painter works finely (h, w), and how much of the unpainted picture stays there (eyes, mouth)."""
     k = w / WIDTH
@@ -101,7 +136,7 @@ def main() -> None:
     raw = cv2.imread(str(options.layer), cv2.IMREAD_UNCHANGED).astype(np.float32) / 65535
     figure = np.ascontiguousarray(raw[..., [2, 1, 0, 3]])
     figure = cv2.resize(figure, (w, round(figure.shape[0] * w / figure.shape[1])), interpolation=cv2.INTER_AREA)
-    reference = compose(figure, w, h)
+    reference = line_lids(compose(figure, w, h))
     fine, stay = attention(w, h)
     k = options.scale
     swirl = np.float32(np.pi / 2) * brush_noise(h, w, 0.3, 9) * 0.5 + np.float32(0.6)

@@ -59,10 +59,11 @@ MIA = Person(
     iris={"white": "#e6e0dc", "corner": "#d7a89c", "inner": "#7a5330", "outer": "#46291a", "ring": "#1d100a"},
     brow=[(0.135, 0.17, 0.024), (0.22, 0.2, 0.029), (0.33, 0.228, 0.024), (0.43, 0.226, 0.016), (0.52, 0.185, 0.007)],
     brow_count=300,
-    hair={"style": "long", "melanin": 0.55, "redness": 0.25},
+    hair={"style": "long", "melanin": 0.55, "redness": 0.25, "part": 0.12, "wave": (0.075, 1.0)},
     dress="sweater",
     seed=11,
-    extra={"brow_color": "#65452f"},
+    view=3.95,
+    extra={"brow_color": "#65452f", "neck": 0.0, "lean": 0.15, "rim": 1.4},
 )
 
 LEO = Person(

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
@@ -70,39 +71,97 @@ def compose(figure: Image, w: int, h: int) -> Image:
     return np.clip(out * (1 - cover[..., None]) + gown[..., :3] * cover[..., None], 0, 1)
 
 
-LIDS = (
-    ((418, 580), (426, 577), (435, 569), (448, 563), (461, 560.5), (476, 562), (489, 568), (497, 578)),
-    ((583, 578), (591, 569), (604, 562), (618, 560), (633, 562), (646, 568), (655, 574), (663, 574)),
+UPPER_LIDS = (
+    ((417, 580), (425, 578), (435, 570), (448, 564), (461, 561.5), (476, 563), (489, 569), (498, 579)),
+    ((582, 579), (591, 570), (604, 563), (618, 561), (633, 563), (646, 569), (656, 576), (664, 577)),
 )
-"""The edges of the upper lids in the rendered figure, from the viewer's left."""
+LOWER_LIDS = (
+    ((426, 583), (434, 589), (448, 593.5), (462, 594.5), (478, 592), (489, 587), (496, 580)),
+    ((584, 580), (592, 587), (604, 592), (620, 594), (634, 591.5), (646, 586), (655, 578)),
+)
+"""The edges of the lids in the rendered figure, from the viewer's left."""
 
 
-def line_lids(picture: Image) -> Image:
-    """A dark line at the roots of the upper lashes, heaviest at the outer half, as a painter would set it."""
+def _stroke(shape: tuple[int, int], points: Sequence[Sequence[float]], half: Image, k: float) -> Image:
+    """Coverage (h, w) of a soft stroke with half widths along it."""
+    fine, (h, w) = 4, shape
+    line = along(points, 120)
+    x0, y0 = int((line[:, 0].min() - 20) * k), int((line[:, 1].min() - 20) * k)
+    x1, y1 = int((line[:, 0].max() + 20) * k), int((line[:, 1].max() + 20) * k)
+    layer = np.zeros(((y1 - y0) * fine, (x1 - x0) * fine), np.uint8)
+    for (x, y), r in zip(line * k - [x0, y0], np.broadcast_to(half, 120) * k, strict=True):
+        cv2.circle(layer, (round(x * fine), round(y * fine)), round(max(0.5, r) * fine), 255, -1, cv2.LINE_AA)
+    out = np.zeros((h, w), np.float32)
+    out[y0:y1, x0:x1] = cv2.resize(layer, (x1 - x0, y1 - y0), interpolation=cv2.INTER_AREA).astype(np.float32) / 255
+    return cv2.GaussianBlur(out, (0, 0), 0.9 * k)
+
+
+IRISES = ((462.0, 577.0), (619.5, 577.0))
+IRIS = 17.5
+
+
+def _eyeball(
+    picture: Image, upper: Sequence[Sequence[float]], lower: Sequence[Sequence[float]], iris: Sequence[float], k: float
+) -> Image:
+    """Paints what lies between two lids: the white in shade, a dark iris with its light below, two glints."""
     h, w = picture.shape[:2]
-    k, fine = w / WIDTH, 4
-    cover = np.zeros((h, w), np.float32)
-    box = np.s_[round(540 * k) : round(600 * k), round(400 * k) : round(680 * k)]
-    shape = cover[box].shape
-    for points, heavy in zip(LIDS, (0.35, 0.65), strict=True):
-        line = along(points, 120)
-        t = np.linspace(0, 1, 120)
-        half = 4.2 * np.minimum(
-            np.sin(np.clip(t / heavy, 0, 1) * np.pi / 2), np.sin(np.clip((1 - t) / (1 - heavy), 0, 1) * np.pi / 2)
+    outline = np.concatenate([along(upper, 80), along(lower, 80)[::-1]]) * k
+    mask = np.zeros((h, w), np.uint8)
+    cv2.fillPoly(mask, [np.round(outline * 16).astype(np.int32)], 255, cv2.LINE_AA, 4)
+    x, y = np.meshgrid((np.arange(w, dtype=np.float32) + 0.5) / k, (np.arange(h, dtype=np.float32) + 0.5) / k)
+    lid = np.interp(x[0], [p[0] for p in upper], [p[1] for p in upper])[None]
+    shade = 0.55 + 0.45 * np.clip((y - lid) / 13, 0, 1) ** 0.8 - 0.16 * np.clip(np.abs(x - iris[0]) / 34, 0, 1.4) ** 2
+    ball = rgb("#d3c5b8") * shade[..., None]
+    r = np.hypot(x - iris[0], y - iris[1]) / IRIS
+    glow = np.exp(-(((x - iris[0] - 3) / 11) ** 2) - ((y - iris[1] - 8) / 7) ** 2)[..., None]
+    colour = rgb("#2c150c") + (rgb("#6a3a1d") - rgb("#2c150c")) * glow
+    colour = colour * (1 - 0.65 * np.clip((r - 0.72) / 0.28, 0, 1))[..., None]
+    pupil = np.clip((0.46 - r) / 0.10 + 0.5, 0, 1)[..., None]
+    colour = colour * (1 - pupil) + rgb("#0b0605") * pupil
+    colour = colour * (0.7 + 0.3 * np.clip((y - lid) / 9, 0, 1))[..., None]
+    seen = np.clip((1 - r) * IRIS * 0.55 + 0.5, 0, 1)[..., None]
+    ball = ball * (1 - seen) + colour * seen
+    for dx, dy, size, strength in ((-5.5, -6.5, 4.2, 0.95), (6.5, 6.5, 2.4, 0.35)):
+        spot = np.clip(size - np.hypot(x - iris[0] - dx, y - iris[1] - dy) + 0.5, 0, 1)[..., None] * strength
+        ball = ball * (1 - spot) + rgb("#fff6ea") * spot
+    cover = cv2.GaussianBlur(mask.astype(np.float32) / 255, (0, 0), 0.8 * k)[..., None]
+    return picture * (1 - cover) + ball * cover
+
+
+def touch_eyes(picture: Image) -> Image:
+    """Paints the eyes anew over the rendered ones: the lashes' fringe becomes a shade on the lid with a fine dark line
+    at its edge, and inner corners and lower rims get their pink, so that lids are where they look to be."""
+    h, w = picture.shape[:2]
+    k = w / WIDTH
+    t = np.linspace(0, 1, 120)
+    fringe = np.zeros((h, w), np.float32)
+    for points in UPPER_LIDS:
+        fringe = np.maximum(
+            fringe, _stroke((h, w), [(x, y - 11) for x, y in points], 9.5 * np.sin(np.pi * t) ** 0.25, k)
         )
-        layer = np.zeros((shape[0] * fine, shape[1] * fine), np.uint8)
-        for (x, y), r in zip(line, half, strict=True):
-            cv2.circle(
-                layer,
-                (round((x - 400) * k * fine), round((y - 540) * k * fine)),
-                round(max(0.6, r) * k * fine),
-                255,
-                -1,
-            )
-        layer = cv2.resize(layer, shape[::-1], interpolation=cv2.INTER_AREA)
-        cover[box] = np.maximum(cover[box], layer.astype(np.float32) / 255)
-    cover = cv2.GaussianBlur(cover, (0, 0), 0.9 * k)[..., None] * 0.92
-    return picture * (1 - cover) + rgb("#140a07") * cover
+    box = np.s_[round(500 * k) : round(660 * k), round(360 * k) : round(720 * k)]
+    eight = np.round(picture[box] * 255).astype(np.uint8)
+    bare = cv2.inpaint(eight, (fringe[box] > 0.1).astype(np.uint8), 5 * k, cv2.INPAINT_TELEA).astype(np.float32) / 255
+    out = picture.copy()
+    shade = cv2.GaussianBlur(fringe, (0, 0), 2.0 * k)[box][..., None] * 0.85
+    out[box] = out[box] * (1 - shade) + bare * 0.9 * shade
+
+    def lay(cover: Image, colour: str, strength: float) -> None:
+        nonlocal out
+        amount = cover[..., None] * strength
+        out = out * (1 - amount) + rgb(colour) * amount
+
+    for upper, lower, iris, inner in zip(UPPER_LIDS, LOWER_LIDS, IRISES, (1, 0), strict=True):
+        out = _eyeball(out, upper, lower, iris, k)
+        lay(_stroke((h, w), [(x, y - 1.5) for x, y in lower], 3.2, k), "#7f4836", 0.88)
+        tip = upper[-1] if inner else upper[0]
+        aside = -1 if inner else 1
+        nook = [(tip[0] + aside * d, tip[1] - 0.5) for d in (2.0, 6.0, 10.0)]
+        lay(_stroke((h, w), nook, np.linspace(3.0, 5.5, 120), k), "#7a3f33", 0.92)
+        heavy = 0.35 if inner else 0.65
+        rise = np.minimum(np.clip(t / heavy, 0, 1), np.clip((1 - t) / (1 - heavy), 0, 1))
+        lay(_stroke((h, w), upper, 3.3 * np.sin(rise * np.pi / 2), k), "#140a07", 0.94)
+    return out
 
 
 def attention(w: int, h: int) -> tuple[Image, Image]:
@@ -136,7 +195,7 @@ def main() -> None:
     raw = cv2.imread(str(options.layer), cv2.IMREAD_UNCHANGED).astype(np.float32) / 65535
     figure = np.ascontiguousarray(raw[..., [2, 1, 0, 3]])
     figure = cv2.resize(figure, (w, round(figure.shape[0] * w / figure.shape[1])), interpolation=cv2.INTER_AREA)
-    reference = line_lids(compose(figure, w, h))
+    reference = touch_eyes(compose(figure, w, h)).astype(np.float32)
     fine, stay = attention(w, h)
     k = options.scale
     swirl = np.float32(np.pi / 2) * brush_noise(h, w, 0.3, 9) * 0.5 + np.float32(0.6)

@@ -62,8 +62,7 @@ MIA = Person(
     hair={"style": "long", "melanin": 0.55, "redness": 0.25, "part": 0.12, "wave": (0.075, 1.0)},
     dress="sweater",
     seed=11,
-    view=3.95,
-    extra={"brow_color": "#65452f", "neck": 0.0, "lean": 0.15, "rim": 1.4},
+    extra={"brow_color": "#65452f", "neck": 0.0, "lean": 0.15},
 )
 
 LEO = Person(

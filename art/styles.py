@@ -64,7 +64,9 @@ def sweater(person: Person, body: Body) -> list[Any]:
     point, normal = tuple(at), tuple(facing)
     item = dress.cloth(body, "sweater", material, [(point, normal)], 0.1, 45, 0.07, person.seed)
     line = dress.rim(item, point, normal, 900)
-    collar = dress.band("collar", line, wool("rib", color, 10, 0.1), 0.22, 0.045, person.extra.get("lean", 0.08), 110, 0.006)
+    collar = dress.band(
+        "collar", line, wool("rib", color, 10, 0.1), 0.22, 0.045, person.extra.get("lean", 0.08), 110, 0.006
+    )
     return [item, collar]
 
 
@@ -110,10 +112,21 @@ def long_hair(person: Person, eye: np.ndarray, head: Any, clothes: list[Any], ma
             return hair.unit(ahead * sweep * 1.3 + down * (0.25 + 1.1 * (1 - sweep)) + aside + tuck)
 
         length = (root[1] - (eye[1] - 1.62)) + 0.5 + 0.25 * front + random.uniform(-0.12, 0.08)
-        near = float(np.clip(abs(root[0] - part) / 0.45, 0.3, 1))  # flat at the parting, so that the crown stays one dome
+        near = float(
+            np.clip(abs(root[0] - part) / 0.45, 0.3, 1)
+        )  # flat at the parting, so that the crown stays one dome
         guides.append(hair.grow(everything, root, normal, style, length, (0.05 + 0.2 * layer) * near, lift=0.8 * near))
     guides = [g for g in guides if np.abs(g[g[:, 1] > eye[1] - 1.1, 0]).max() < 1.06]
-    paths = hair.fill(guides, person.hair.get("each", 34), 0.035, 0.45, 0.012, person.seed, wave=person.hair.get("wave", (0.04, 1.2)), points=24)
+    paths = hair.fill(
+        guides,
+        person.hair.get("each", 34),
+        0.035,
+        0.45,
+        0.012,
+        person.seed,
+        wave=person.hair.get("wave", (0.04, 1.2)),
+        points=24,
+    )
     stage.strands("hair", paths, 0.0042, material, 0.35, 0.3)
 
 
@@ -140,7 +153,9 @@ def short_hair(person: Person, eye: np.ndarray, head: Any, clothes: list[Any], m
             front: float = front,
             stray: np.ndarray = stray,
         ) -> np.ndarray:
-            top = np.array([person.hair.get("sweep", 0.55), 0.1 + 0.95 * front * (1 - arc * 1.5), -0.6 - 0.9 * arc + 0.35 * front])
+            top = np.array(
+                [person.hair.get("sweep", 0.55), 0.1 + 0.95 * front * (1 - arc * 1.5), -0.6 - 0.9 * arc + 0.35 * front]
+            )
             flank = np.array([0.1 * np.sign(point[0]), -0.75, -0.7])
             way = top * up + flank * (1 - up) + stray
             return hair.unit(way - normal * min(0.0, way @ normal) * 0.8)

@@ -47,9 +47,9 @@ def strip(package: Package) -> Image.Image:
     out = Image.new("RGB", (left + COLUMNS * (tile + GAP), HEIGHT), "white")
     out.paste(whole.resize((left, HEIGHT), Image.Resampling.LANCZOS), (0, 0))
     frame = package.frame
-    # A little below the eyes is the middle of the face; 2.3 eye distances show it with chin and hairline.
-    middle = np.array(frame.o) + 0.28 * frame.sc * np.array(frame.uy)
-    half = 1.15 * frame.sc
+    # A little below the eyes is the middle of the face; 2.6 eye distances show it with chin and hairline.
+    middle = np.array(frame.o) + 0.20 * frame.sc * np.array(frame.uy)
+    half = 1.3 * frame.sc
     box = (middle[0] - half, middle[1] - half, middle[0] + half, middle[1] + half)
     font = ImageFont.load_default(size=20)
     for i, (name, channels) in enumerate(POSES):

@@ -59,7 +59,7 @@ def skin_material(person: Person, root: Path, eye: np.ndarray) -> Any:
         Height=lines.outputs[0],
         Normal=bump.outputs[0],
     )
-    rough = n.math("SUBTRACT", 0.47, n.math("MULTIPLY", sharp, 0.14))
+    rough = n.math("SUBTRACT", person.extra.get("rough", 0.47), n.math("MULTIPLY", sharp, 0.14))
     shader = n.add(
         "ShaderNodeBsdfPrincipled",
         {"subsurface_method": "RANDOM_WALK"},
@@ -69,7 +69,7 @@ def skin_material(person: Person, root: Path, eye: np.ndarray) -> Any:
         Subsurface_Weight=1.0,
         Subsurface_Radius=(1.0, 0.32, 0.18),
         Subsurface_Scale=0.045,
-        Specular_IOR_Level=0.45,
+        Specular_IOR_Level=person.extra.get("gloss", 0.45),
         Coat_Weight=n.math("ADD", 0.05, n.math("MULTIPLY", sharp, 0.12)),
         Coat_Roughness=0.3,
     )
@@ -190,22 +190,24 @@ def build(person: Person, root: Path, bare: bool = False) -> None:
     brow = hair.brows(surface, eye, person.brow, person.brow_count, person.extra.get("brow_length", 0.085), person.seed)
     stage.strands("brows", brow, 0.0017, fuzz("brow", brow_color(person)), 0.15)
     clothes = styles.DRESSES[person.dress](person, body)
+    if person.extra.get("jewels"):
+        styles.jewels(surface, body, eye)
     if bare:
         person.hair.update(guides=60, each=4)
     styles.HAIR[person.hair["style"]](
         person, eye, item, clothes, fibre("hair", person.hair["melanin"], person.hair["redness"])
     )
     stage.camera(eye, person.view, 1080 / 1920, 0.30)
-    light(eye)
+    light(eye, person.extra.get("rim", 1.0), person.extra.get("key", 1.0))
 
 
-def light(eye: np.ndarray) -> None:
-    """Soft window from the left, weak fill, two rims from behind."""
+def light(eye: np.ndarray, rim: float, key: float) -> None:
+    """Soft window from the left, weak fill, two rims from behind; `rim` and `key` scale rims and window."""
     y, z = float(eye[1]), float(eye[2])
     stage.world("#b8c0cc", 0.36)
     stage.area((0, y - 5, z + 16), (0, y - 1, z), (9, 4), 260, "#fff0e2")
-    stage.area((-11, y + 6.5, z + 15), (0, y - 0.5, z), (7, 8), 3900, "#fff2e2")
+    stage.area((-11, y + 6.5, z + 15), (0, y - 0.5, z), (7, 8), 3900 * key, "#fff2e2")
     stage.area((13, y + 1, z + 14), (0, y - 1, z), (9, 12), 420, "#e8ecff")
-    stage.area((9, y + 5, z - 9), (0, y - 0.3, z - 0.5), (3, 8), 1300, "#ffe3c2")
-    stage.area((-9, y + 6, z - 9), (0, y - 0.3, z - 0.5), (4, 8), 900, "#eef3ff")
+    stage.area((9, y + 5, z - 9), (0, y - 0.3, z - 0.5), (3, 8), 1300 * rim, "#ffe3c2")
+    stage.area((-9, y + 6, z - 9), (0, y - 0.3, z - 0.5), (4, 8), 900 * rim, "#eef3ff")
     stage.area((0, y + 13, z - 1), (0, y, z - 0.5), (8, 5), 700, "#fff4e6")

@@ -119,6 +119,16 @@ class Backdrop:
         return cv2.resize(image, (width, height), interpolation=cv2.INTER_CUBIC)
 
 
+def without_pinholes(person: Image) -> Image:
+    """Closes gaps of a few pixels inside the figure (h, w, 4), where a bright room would glare through the hair."""
+    alpha = np.ascontiguousarray(person[..., 3])
+    closed = cv2.morphologyEx(alpha, cv2.MORPH_CLOSE, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (7, 7)))
+    deep = cv2.GaussianBlur(alpha, (0, 0), 6) > 0.9
+    out = person.copy()
+    out[..., 3] = np.where(deep, closed, alpha)
+    return out
+
+
 def compose(person: Image, backdrop: Image, wrap: float = 0.25) -> Image:
     """Lay a straight-alpha sRGB person (h, w, 4) over a linear backdrop, with light from behind wrapping the edge."""
     alpha = person[..., 3:]

@@ -56,7 +56,7 @@ def main() -> None:
         left, top = round(options.region[0] * width), round(options.region[1] * height)
         room = room[top : top + figure.shape[0], left : left + figure.shape[1]]
         room = cv2.resize(room, figure.shape[1::-1])
-    image = finish.compose(figure, room)
+    image = finish.compose(finish.without_pinholes(figure), room)
     image = finish.grade(image, **rooms.GRADES[options.person])
     fine = [cv2.IMWRITE_JPEG_QUALITY, 95, cv2.IMWRITE_JPEG_SAMPLING_FACTOR, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444]
     cv2.imwrite(str(options.output), np.round(image[..., ::-1] * 255).astype(np.uint8), fine)

@@ -59,10 +59,10 @@ MIA = Person(
     iris={"white": "#e6e0dc", "corner": "#d7a89c", "inner": "#7a5330", "outer": "#46291a", "ring": "#1d100a"},
     brow=[(0.135, 0.17, 0.024), (0.22, 0.2, 0.029), (0.33, 0.228, 0.024), (0.43, 0.226, 0.016), (0.52, 0.185, 0.007)],
     brow_count=300,
-    hair={"style": "long", "melanin": 0.55, "redness": 0.25},
+    hair={"style": "long", "melanin": 0.55, "redness": 0.25, "part": 0.12, "wave": (0.075, 1.0)},
     dress="sweater",
     seed=11,
-    extra={"brow_color": "#65452f"},
+    extra={"brow_color": "#65452f", "neck": 0.0, "lean": 0.15},
 )
 
 LEO = Person(
@@ -110,4 +110,55 @@ LEO = Person(
     },
 )
 
-PEOPLE = {"mia": MIA, "leo": LEO}
+AMARA = Person(
+    shape={
+        "macrodetails/african-female-young": 0.66,
+        "macrodetails/african-female-old": 0.34,
+        "head/head-oval": 0.55,
+        "chin/chin-width-decr": 0.4,
+        "chin/chin-height-decr": 0.2,
+        "cheek/*-cheek-bones-incr": 0.45,
+        "nose/nose-scale-horiz-decr": 0.25,
+        "eyes/*-eye-scale-incr": 0.7,
+        "eyes/*-eye-height2-incr": 0.12,
+        "eyes/*-eye-corner2-up": 0.2,
+        "mouth/mouth-lowerlip-volume-incr": 0.25,
+        "mouth/mouth-upperlip-volume-incr": 0.15,
+        "faceunits/mouthSmileLeft": 0.55,
+        "faceunits/mouthSmileRight": 0.55,
+        "neck/neck-scale-horiz-decr": 0.3,
+    },
+    tone={
+        "base": "#8a5638",
+        "blush": "#8c3f30",
+        "warm": "#a0693f",
+        "cool": "#6b4438",
+        "lid": "#56302a",
+        "beard": "#4a3a36",
+    },
+    marks={"blush": 0.34, "nose": 0.2, "lid": 0.55, "under": 0.2, "freckles": 0.12},
+    lips="#8e3034",
+    iris={"white": "#e2dad2", "corner": "#c39a88", "inner": "#4e2f1c", "outer": "#2c1810", "ring": "#120a07"},
+    brow=[(0.13, 0.152, 0.015), (0.21, 0.176, 0.023), (0.32, 0.204, 0.020), (0.42, 0.204, 0.013), (0.52, 0.158, 0.006)],
+    brow_count=240,
+    hair={"style": "afro", "melanin": 0.93, "redness": 0.3},
+    dress="none",
+    seed=31,
+    view=4.05,
+    lash=(0.078, 0.026),
+    extra={
+        "brow_color": "#1d120d",
+        "neck": -0.85,
+        "tilt": 0.6,
+        "trunk": 1.5,
+        "lip_strength": 0.8,
+        "rim": 2.0,
+        "key": 1.15,
+        "rough": 0.55,
+        "gloss": 0.3,
+        "liner": 0.017,
+        "jewels": True,
+    },
+)
+
+PEOPLE = {"mia": MIA, "leo": LEO, "amara": AMARA}

@@ -49,8 +49,9 @@ def loft(width: int, height: int) -> np.ndarray:
     return room.done(14, width, height)
 
 
-ROOMS: dict[str, Callable[[int, int], np.ndarray]] = {"mia": study, "leo": loft}
+ROOMS: dict[str, Callable[[int, int], np.ndarray]] = {"mia": study, "leo": loft, "amara": loft}
 GRADES: dict[str, dict[str, Any]] = {
     "mia": {"bloom": 0.12, "vignette": 0.22, "contrast": 1.06, "warmth": 0.01, "saturation": 1.08},
+    "amara": {"bloom": 0.12, "vignette": 0.25, "contrast": 1.06, "warmth": 0.0, "saturation": 1.05},
     "leo": {"bloom": 0.12, "vignette": 0.25, "contrast": 1.06, "warmth": 0.0, "saturation": 1.05},
 }

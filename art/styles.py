@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
+import bpy
 import dress
 import hair
 import numpy as np
 import stage
-from body import Body
+from body import BODY_VERTICES, Body
 from people import Person
 from stage import Nodes, srgb
 
@@ -62,7 +64,9 @@ def sweater(person: Person, body: Body) -> list[Any]:
     point, normal = tuple(at), tuple(facing)
     item = dress.cloth(body, "sweater", material, [(point, normal)], 0.1, 45, 0.07, person.seed)
     line = dress.rim(item, point, normal, 900)
-    collar = dress.band("collar", line, wool("rib", color, 10, 0.1), 0.22, 0.045, 0.08, 110, 0.006)
+    collar = dress.band(
+        "collar", line, wool("rib", color, 10, 0.1), 0.22, 0.045, person.extra.get("lean", 0.08), 110, 0.006
+    )
     return [item, collar]
 
 
@@ -108,9 +112,21 @@ def long_hair(person: Person, eye: np.ndarray, head: Any, clothes: list[Any], ma
             return hair.unit(ahead * sweep * 1.3 + down * (0.25 + 1.1 * (1 - sweep)) + aside + tuck)
 
         length = (root[1] - (eye[1] - 1.62)) + 0.5 + 0.25 * front + random.uniform(-0.12, 0.08)
-        guides.append(hair.grow(everything, root, normal, style, length, 0.05 + 0.2 * layer, lift=0.8))
+        near = float(
+            np.clip(abs(root[0] - part) / 0.45, 0.3, 1)
+        )  # flat at the parting, so that the crown stays one dome
+        guides.append(hair.grow(everything, root, normal, style, length, (0.05 + 0.2 * layer) * near, lift=0.8 * near))
     guides = [g for g in guides if np.abs(g[g[:, 1] > eye[1] - 1.1, 0]).max() < 1.06]
-    paths = hair.fill(guides, person.hair.get("each", 34), 0.035, 0.45, 0.012, person.seed, wave=(0.04, 1.2), points=24)
+    paths = hair.fill(
+        guides,
+        person.hair.get("each", 34),
+        0.035,
+        0.45,
+        0.012,
+        person.seed,
+        wave=person.hair.get("wave", (0.04, 1.2)),
+        points=24,
+    )
     stage.strands("hair", paths, 0.0042, material, 0.35, 0.3)
 
 
@@ -137,7 +153,9 @@ def short_hair(person: Person, eye: np.ndarray, head: Any, clothes: list[Any], m
             front: float = front,
             stray: np.ndarray = stray,
         ) -> np.ndarray:
-            top = np.array([0.55, 0.1 + 0.95 * front * (1 - arc * 1.5), -0.6 - 0.9 * arc + 0.35 * front])
+            top = np.array(
+                [person.hair.get("sweep", 0.55), 0.1 + 0.95 * front * (1 - arc * 1.5), -0.6 - 0.9 * arc + 0.35 * front]
+            )
             flank = np.array([0.1 * np.sign(point[0]), -0.75, -0.7])
             way = top * up + flank * (1 - up) + stray
             return hair.unit(way - normal * min(0.0, way @ normal) * 0.8)
@@ -159,5 +177,62 @@ def short_hair(person: Person, eye: np.ndarray, head: Any, clothes: list[Any], m
     stage.strands("hair", paths, 0.0042, material, 0.35, 0.3)
 
 
-HAIR = {"long": long_hair, "short": short_hair}
-DRESSES = {"sweater": sweater}
+def afro(person: Person, eye: np.ndarray, head: Any, clothes: list[Any], material: Any) -> None:
+    """A round crown of tight curls: every curl a small helix that leaves the scalp and leans a little down."""
+    skin = hair.Skin(*stage.applied(head)[:2])
+    centre = np.array([0.0, eye[1] + 0.27, 0.42])
+    line = hair.chart(
+        {0: 30, 22: 29, 40: 24, 52: 16, 64: 6, 74: -7, 86: -10, 94: -2, 106: 0, 118: -22, 150: -40, 180: -42}
+    )
+    roots = hair.scalp(skin, centre, line, person.hair.get("guides", 5200), person.seed)
+    random = np.random.default_rng(person.seed)
+    points, paths = 56, []
+    t = np.linspace(0, 1, points)[:, None]
+    for root, normal in roots:
+        rise = np.clip((root[1] - eye[1] - 0.1) / 0.7, 0, 1)
+        ahead = np.clip((root[2] - 0.75) / 0.4, 0, 1)
+        length = (0.34 + 0.42 * rise - 0.16 * ahead) * random.uniform(0.72, 1.04)
+        way = hair.unit(normal + np.array([0, 0.25 * ahead, -0.25 * ahead]) + random.normal(0, 0.22, 3))
+        line3 = root + way * t * length + np.array([0, -0.05, 0]) * t**2
+        across = hair.unit(np.cross(way, random.normal(0, 1, 3)))
+        over = np.cross(way, across)
+        turns, wide = length * random.uniform(11, 15), random.uniform(0.020, 0.038)
+        angle = t * turns * 2 * np.pi + random.uniform(0, 6.28)
+        wide = wide * np.minimum(1, t * 4)
+        paths.append(line3 + wide * (np.cos(angle) * across + np.sin(angle) * over))
+    stage.strands("hair", paths, 0.0068, material, 0.7, 0.5)
+
+
+def gold() -> Any:
+    """Polished warm metal."""
+    n = Nodes("gold")
+    shader = n.add("ShaderNodeBsdfPrincipled", Base_Color=srgb("#e3ab52"), Metallic=1.0, Roughness=0.22)
+    return n.surface(shader.outputs[0])
+
+
+def jewels(surface: hair.Skin, body: Body, eye: np.ndarray) -> None:
+    """Gold hoops in the ears and two rows of round beads on the collar bones."""
+    metal = gold()
+    angle = np.linspace(0, 2 * np.pi, 73)
+    for sign in (-1, 1):
+        v = body.vertices[:BODY_VERTICES]
+        lobe = v[(v[:, 0] * sign > 0.66) & (np.abs(v[:, 1] - eye[1] + 0.45) < 0.09) & (v[:, 2] > -0.5)]
+        spot = lobe[np.argmax(lobe[:, 0] * sign)] + np.array([0.015 * sign, -0.02, 0.05])
+        turn, radius = np.radians(35 * sign), 0.2
+        hoop = np.stack([np.sin(angle) * np.cos(turn), np.cos(angle) - 1, np.sin(angle) * np.sin(turn)], 1) * radius
+        stage.strands(f"hoop-{sign}", [hoop + spot], 0.02, metal, 1.0)
+    for reach, high, low, size in ((0.50, 1.18, 1.66, 0.036), (0.60, 1.24, 1.93, 0.046)):
+        x = np.linspace(-reach, reach, 400)
+        y = eye[1] - high - (low - high) * np.sqrt(np.clip(1 - (x / reach) ** 2, 0, 1)) ** 1.3
+        hits = [h for a, b in zip(x, y, strict=True) if (h := surface.front(float(a), float(b))) is not None]
+        path = np.array([p + n * size * 0.8 for p, n in hits])
+        step = np.r_[0, np.cumsum(np.linalg.norm(np.diff(path, axis=0), axis=1))]
+        for s in np.arange(0, step[-1], size * 2.05):
+            spot = [float(np.interp(s, step, path[:, k])) for k in range(3)]
+            bpy.ops.mesh.primitive_uv_sphere_add(radius=size, location=spot, segments=20, ring_count=12)
+            bpy.context.object.data.materials.append(metal)
+            bpy.ops.object.shade_smooth()
+
+
+HAIR = {"long": long_hair, "short": short_hair, "afro": afro}
+DRESSES: dict[str, Callable[[Person, Body], list[Any]]] = {"sweater": sweater, "none": lambda person, body: []}

@@ -18,6 +18,7 @@ from mien.face.package import PackageStore, default_humans
 from mien.face.render import Renderer
 from mien.face.render.pose import pose_of
 from mien.face.render.sheet import EXPRESSIONS, VISEMES
+from mien.face.store import DefaultHuman
 from mien.settings import Settings
 from tests.support.face_pictures import default_picture, drawn_face, encoded
 
@@ -190,6 +191,37 @@ def test_the_store_keeps_lists_and_deletes(tmp_path: Path) -> None:
     assert copy != new_id
     store.delete(new_id)
     assert new_id not in store
+
+
+@pytest.mark.parametrize("human", default_humans(), ids=lambda human: human.name)
+def test_default_pictures_rig_without_notes(human: DefaultHuman, tmp_path: Path) -> None:
+    info = create_package(human.picture, tmp_path / "face.zip", name=human.name, style="auto")
+    assert info.style == human.style
+    assert info.canvas == (1080, 1920)
+    assert info.notes == ()
+    assert info.face_px >= 200
+    package = read_package(info.path)
+    assert package.mouth.style == ("drawn" if human.style == "illustration" else "photo")
+    renderer = Renderer(package, height=package.size[1])
+    still = renderer.rgb(rest()).astype(int)
+    frame = package.frame
+
+    def changed(channels: dict[str, float], q: Points, reach: float) -> float:
+        """Share of the pixels around `q` (face units) that differ from those at rest."""
+        px = np.array(frame.o) + frame.sc * (q[0] * np.array(frame.ux) + q[1] * np.array(frame.uy))
+        r = reach * frame.sc
+        part = np.s_[int(px[1] - r) : int(px[1] + r), int(px[0] - r) : int(px[0] + r)]
+        moved = renderer.rgb(motion(**channels)).astype(int)
+        return float((np.abs(moved[part] - still[part]).max(2) > 24).mean())
+
+    for eye in package.eyes.values():
+        assert eye.iris_rect is not None
+        x0, y0, x1, y1 = eye.iris_rect
+        centre, r = np.array([(x0 + x1) / 2, (y0 + y1) / 2]), (y1 - y0) / 4
+        assert changed({"blink_l": 1, "blink_r": 1}, centre, r) > 0.5, "the lids do not cover the iris"
+    mouth = np.array(package.mouth.centre)
+    opened = mouth + np.array([0, 0.5 * package.mouth.jaw[1] * 0.8])
+    assert changed({"jaw": 0.8}, opened, 0.06) > 0.5, "the mouth does not open where it is"
 
 
 def test_default_humans_are_made_on_first_use_and_answer_to_the_trial_ids(tmp_path: Path) -> None:

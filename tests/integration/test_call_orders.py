@@ -17,13 +17,13 @@ import numpy as np
 import pytest
 import uvicorn
 from fastapi import FastAPI, Request
+from mien.conversation.media import StagedMedia
 
 from mien import store
 from mien.api import ApiDeps, build_api
 from mien.callbacks import CallbackService, sign
 from mien.client import AsyncClient
 from mien.conversation.manager import Manager
-from mien.conversation.media import StagedMedia
 from mien.conversation.spec import DigitalHumanSpec
 from mien.rtc import token04
 from mien.rtc.client import Microphone, RoomClient
@@ -33,6 +33,7 @@ from mien.settings import Settings
 from tests.support.conversation import FakeFaces, FakeRooms, Script, Stagehand
 from tests.support.conversation import Microphone as Unused
 from tests.support.fake_instances import FakeDigitalHumans
+from tests.support.fake_streams import FakeTasks
 
 from .rtc_support import APP, SECRET, until
 
@@ -122,9 +123,17 @@ async def running(folder: Path) -> AsyncIterator[Call]:
     async def receive(request: Request) -> None:
         call.received.append(await request.json())
 
-    app.include_router(
-        build_api(ApiDeps(settings, opened, manager, FakeDigitalHumans(folder), token04.issue, wall=time.time))
+    deps = ApiDeps(
+        settings=settings,
+        store=opened,
+        instances=manager,
+        streams=FakeTasks(),
+        digital_humans=FakeDigitalHumans(folder),
+        timbres=tuple,
+        shown=lambda human: False,
+        issue_token=token04.issue,
     )
+    app.include_router(build_api(deps))
     app.include_router(build_router(rooms, secret_of))
     server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="warning", lifespan="off", ws="websockets-sansio"))
     serving = asyncio.create_task(server.serve())

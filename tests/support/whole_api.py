@@ -22,6 +22,7 @@ from mien.store import AgentRecord, App, Store, UnknownAgentError
 from tests.support.api_harness import NOW, check_envelope
 from tests.support.conversation import Script, Stagehand, leave, stage
 from tests.support.fake_instances import FakeDigitalHumans
+from tests.support.fake_streams import FakeTasks
 
 APP = App(1, "shop", "s" * 32, "c" * 32, {}, False, datetime(2026, 1, 1, tzinfo=UTC))
 AGENT = AgentRecord("agent", "Mien", {"Vendor": "Local"}, {"Vendor": "Local"}, None)
@@ -97,7 +98,10 @@ async def whole_api(folder: Path, script: Script | None = None, **settings: Any)
         settings=Settings(data_dir=folder, rate_limit=0),
         store=cast(Store, SimpleNamespace(apps=MemoryApps(), agents=MemoryAgents())),
         instances=hand.manager,
+        streams=FakeTasks(),
         digital_humans=FakeDigitalHumans(folder),
+        timbres=tuple,
+        shown=lambda human: False,
         issue_token=token04.issue,
         wall=lambda: NOW,
     )

@@ -687,7 +687,8 @@ async def stage(
     rooms = FakeRooms(script.microphone)
     script.microphone.start()
     faces = FakeFaces()
-    chosen = Settings(**{"min_free_memory_mb": 0, **settings})
+    # What is said is written into the samples here; nothing may change them.
+    chosen = Settings(**{"min_free_memory_mb": 0, "echo_guard": "off", **settings})
     manager = Manager(chosen, rooms, script, faces, rooms, observer=observer, cdn=cdn, webhooks=webhooks)
     return Stagehand(script, rooms, manager, faces)
 

@@ -7,7 +7,7 @@ import re
 from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, Field, WithJsonSchema, model_validator
+from pydantic import AfterValidator, ConfigDict, Field, WithJsonSchema, model_validator
 
 from mien.api.schemas.base import Checked, JsonObject, Wire, any_case, expected, identifier, not_blank
 
@@ -81,8 +81,21 @@ class McpServer(Wire):
     TimeoutMs: Timeout = 10_000
 
 
+_SPOKEN: JsonObject = {"type": "string"}
+_ABSENT: JsonObject = {"type": "null"}
+
+
 class WelcomeSpeech(Wire):
     """Spoken once, when the user is in the room and somebody plays the agent's stream. Either Text or Prompt."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "oneOf": [
+                {"required": ["Text"], "properties": {"Text": _SPOKEN, "Prompt": _ABSENT}},
+                {"required": ["Prompt"], "properties": {"Prompt": _SPOKEN, "Text": _ABSENT}},
+            ]
+        }
+    )
 
     Text: Annotated[str, not_blank(300)] | None = Field(default=None, description="Spoken as given")
     Prompt: Annotated[str, not_blank(32_000)] | None = Field(default=None, description="The model's answer is spoken")

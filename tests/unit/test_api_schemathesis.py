@@ -27,6 +27,7 @@ NOT_IN_JSON_SCHEMA = (
     "Cursor is invalid",
     "not all of them blank",
     "bytes in UTF-8",
+    "bytes, not blank",
     "expected another id",
     "an address such as",
     "a name of its own for each tool",

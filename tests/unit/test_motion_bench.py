@@ -9,7 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mien.bench import lipsync
+from mien.bench import lip_metrics, lipsync
+from mien.bench.lip_baselines import amplitude_film
+from mien.bench.utterances import Utterance, parse_textgrid, recorded
 from mien.speech.phones import VOICE_RATE, Phone
 
 WORD = ("b", "ɑ", "m", "i", "f", "u", "p", "ɑ")
@@ -41,7 +43,7 @@ item []:
 """
 
 
-def utterance() -> lipsync.Utterance:
+def utterance() -> Utterance:
     """A buzz that is loud in vowels, soft in m and f, silent in stops until their middle."""
     loud = {"b": 0.0, "p": 0.0, "m": 0.3, "f": 0.15}
     size = int(EACH * VOICE_RATE)
@@ -53,11 +55,11 @@ def utterance() -> lipsync.Utterance:
             gain[int(size * 0.45) :] = 0.6
         pieces.append(buzz * gain)
     phones = tuple(Phone(s, i * EACH, (i + 1) * EACH) for i, s in enumerate(WORD))
-    return lipsync.Utterance("", "en", np.concatenate(pieces).astype(np.int16), phones)
+    return Utterance("", "en", np.concatenate(pieces).astype(np.int16), phones)
 
 
 def test_good_lips_score() -> None:
-    result = lipsync.measure([utterance()], lipsync.phoneme_film)
+    result = lip_metrics.measure([utterance()], lipsync.phoneme_film)
     assert result["closure_recall"] == 1
     assert result["rest_rate"] == 1
     assert result["viseme_accuracy"] > 0.55
@@ -68,25 +70,25 @@ def test_good_lips_score() -> None:
 def test_late_lips_are_found_out() -> None:
     u = utterance()
 
-    def late(_: lipsync.Utterance) -> np.ndarray:
+    def late(_: Utterance) -> np.ndarray:
         return np.roll(lipsync.phoneme_film(u), 4, axis=0)
 
-    result = lipsync.measure([u], late)
+    result = lip_metrics.measure([u], late)
     assert result["onset_ms_median"] > 60
     assert result["jaw_r"] < 0.5
     assert result["envelope_lag_ms"] < -100
 
 
 def test_the_amplitude_mouth_knows_no_shapes() -> None:
-    good = lipsync.measure([utterance()], lipsync.phoneme_film)
-    plain = lipsync.measure([utterance()], lipsync.amplitude_film)
+    good = lip_metrics.measure([utterance()], lipsync.phoneme_film)
+    plain = lip_metrics.measure([utterance()], amplitude_film)
     assert plain["round_r"] == 0
     assert plain["viseme_accuracy"] < good["viseme_accuracy"]
 
 
 def test_a_moving_mouth_in_silence_is_found_out() -> None:
     u = utterance()
-    result = lipsync.measure([u], lambda x: np.maximum(lipsync.phoneme_film(x), 0.1))
+    result = lip_metrics.measure([u], lambda x: np.maximum(lipsync.phoneme_film(x), 0.1))
     assert result["rest_rate"] == 0
 
 
@@ -98,14 +100,14 @@ def test_textgrid_and_recording(tmp_path: Path) -> None:
         file.setsampwidth(2)
         file.setframerate(16000)
         file.writeframes(np.zeros(8000, np.int16).tobytes())
-    u = lipsync.recorded(tmp_path / "a.wav", grid, "en")
+    u = recorded(tmp_path / "a.wav", grid, "en")
     assert u.phones == (Phone("", 0, 0.1), Phone("b", 0.1, 0.2), Phone("ɑ", 0.2, 0.5))
     assert u.seconds == pytest.approx(0.5)
 
 
 def test_bad_input_is_refused_in_words(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="phones"):
-        lipsync.parse_textgrid(GRID.replace('"phones"', '"tones"'))
+        parse_textgrid(GRID.replace('"phones"', '"tones"'))
     with pytest.raises(ValueError, match="both"):
         lipsync.run(audio=tmp_path / "a.wav")
 
@@ -114,4 +116,4 @@ def test_another_reference_is_another_result() -> None:
     u = utterance()
     shifted = replace(u, phones=tuple(Phone(p.symbol, p.start + 0.15, p.end + 0.15) for p in u.phones))
     film = lipsync.phoneme_film(u)
-    assert lipsync.measure([shifted], lambda _: film)["jaw_r"] < 0.6
+    assert lip_metrics.measure([shifted], lambda _: film)["jaw_r"] < 0.6

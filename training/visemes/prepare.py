@@ -17,9 +17,9 @@ from pathlib import Path
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import numpy as np
-from align import closures
 from augment import augment
 
+from mien.face.motion import bursts
 from mien.face.motion.audio_features import BANDS, MelBands
 from mien.face.motion.coarticulation import MOUTH, Curve, curves
 from mien.face.motion.timing import AUDIO_HOP, AUDIO_WINDOW, CURVE_RATE
@@ -42,7 +42,9 @@ def load(path: Path) -> tuple[np.ndarray, int, tuple[Phone, ...]]:
 def targets(pcm: np.ndarray, rate: int, phones: tuple[Phone, ...]) -> tuple[Curve, float, tuple[Spell, ...]]:
     """The curves of a clean clip, the time of their first row, and what they were made from."""
     spells = score(phones).spells
-    return *curves(spells, closures(pcm, rate, spells)), spells
+    level = bursts.levels(pcm, rate)
+    known = {spell: hold for spell in spells if (hold := bursts.closure(level, spell)) is not None}
+    return *curves(spells, known), spells
 
 
 def example(
@@ -90,14 +92,14 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--engines", nargs="+", default=["kokoro", "espeak", "flite"])
-    parser.add_argument("--copies", type=int, default=2)
+    parser.add_argument("--copies", type=int, default=2, help="Kokoro's few clips are spoiled twice as often")
     parser.add_argument("--jobs", type=int, default=1)
     options = parser.parse_args()
     parts: dict[str, list[np.ndarray]] = {}
     for engine in options.engines:
         paths = sorted((options.data / engine).glob("*.npz"))
         rng = random.Random(f"{SEED}{engine}")
-        jobs = [(i, path, rng.choice(paths), options.copies) for i, path in enumerate(paths)]
+        jobs = [(i, path, rng.choice(paths), options.copies * (2 if engine == "kokoro" else 1)) for i, path in enumerate(paths)]
         with Pool(options.jobs) as pool:
             for (number, *_), made in zip(jobs, pool.imap(_work, jobs, chunksize=8), strict=True):
                 kept = "valid" if number % 14 == 0 else "train"

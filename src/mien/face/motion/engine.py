@@ -16,10 +16,11 @@ from numpy.typing import NDArray
 
 from mien.face.motion import timing
 from mien.face.motion.audio_visemes import AudioMouth
-from mien.face.motion.coarticulation import FV, JAW, LOWER, MOUTH, PRESS, TONGUE, UPPER, Curve, curves
+from mien.face.motion.coarticulation import JAW, LOWER, MOUTH, PRESS, TONGUE, UPPER
 from mien.face.motion.frame import FPS, INDEX, MotionVector, clamp, rest
 from mien.face.motion.life import Life, StatusName
-from mien.face.motion.loudness import Loudness, UsualLevel
+from mien.face.motion.loudness import UsualLevel
+from mien.face.motion.phone_mouth import PhoneMouth
 from mien.face.motion.visemes import Accent, Viseme, score
 from mien.speech.phones import SpokenText
 
@@ -32,28 +33,6 @@ class _Source(Protocol):
     """Something that moves the mouth, on its own time (0 at the clip's first sample)."""
 
     def pose(self, time: float) -> NDArray[np.float32]: ...
-
-
-class _CurveMouth:
-    def __init__(self, curve: Curve, begin: float) -> None:
-        self._curve, self._begin = curve, begin
-        self.loudness: Loudness | None = None
-
-    def pose(self, time: float) -> NDArray[np.float32]:
-        at = (time - self._begin) * timing.CURVE_RATE
-        i = int(at)
-        if at < 0 or i + 1 >= len(self._curve):
-            return np.zeros(len(MOUTH), np.float32)
-        part = np.float32(at - i)
-        row: NDArray[np.float32] = self._curve[i] * (1 - part) + self._curve[i + 1] * part
-        if self.loudness is not None:
-            opening = self.loudness.opening(time)
-            # The lip on the teeth and pressed lips are held whatever the level.
-            row[JAW] *= opening + (1 - opening) * row[FV]
-            row[UPPER] *= 0.5 + 0.5 * opening
-            row[LOWER] *= 0.5 + 0.5 * opening
-            np.minimum(row, 1, out=row)
-        return row
 
 
 @dataclass(slots=True)
@@ -77,7 +56,7 @@ class MotionEngine:
         self._life = Life(seed)
         self._clips: list[_Clip] = []
         self._listening: tuple[_Clip, AudioMouth] | None = None
-        self._voiced: _CurveMouth | None = None
+        self._voiced: tuple[_Clip, PhoneMouth] | None = None
         self._usual_level = UsualLevel()
         self._delay = 0.0
         self._halted_at: float | None = None
@@ -85,6 +64,7 @@ class MotionEngine:
         self._resumed_from = 1.0
         self._cut_pose: NDArray[np.float32] | None = None
         self._cut_at = 0.0
+        self._seen = float("-inf")
 
     @property
     def busy(self) -> bool:
@@ -98,25 +78,24 @@ class MotionEngine:
         go to `hear`.
         """
         plan = score(spoken.phones)
-        curve, begin = curves(plan.spells)
         end = max(spoken.duration, plan.spells[-1].end if plan.spells else 0.0)
         at = start - self._delay
         pauses = [s.start for s in plan.spells if s.viseme is Viseme.SIL and s.end - s.start >= timing.REST_PAUSE]
         accents = deque(Accent(at + a.time, a.strength) for a in plan.accents)
         ends = deque(at + pause for pause in pauses if pause > 0.2)
         ends.append(at + end)
-        self._voiced = _CurveMouth(curve, begin)
-        self._clips.append(_Clip(self._voiced, at, at + end, accents, ends))
+        mouth = PhoneMouth(plan.spells, self._usual_level)
+        self._voiced = _Clip(mouth, at, at + end, accents, ends), mouth
+        self._clips.append(self._voiced[0])
 
     def voice(self, pcm: NDArray[np.int16], rate: int) -> None:
-        """The next audio of the clip spoken last, mono: it says how wide the mouth opens for each sound.
+        """The next audio of the clip spoken last, mono: it says how wide the mouth opens and where its stops burst.
 
         Optional, and best handed in before it is heard; without it every sound is opened alike.
         """
         if self._voiced is not None:
-            if self._voiced.loudness is None:
-                self._voiced.loudness = Loudness(rate, self._usual_level)
-            self._voiced.loudness.push(pcm)
+            clip, mouth = self._voiced
+            mouth.push(pcm, rate, self._to_speech(self._seen) - clip.start)
 
     def hear(self, start: float, pcm: NDArray[np.int16], rate: int) -> None:
         """Audio of a clip without phones, mono; `start` is when its first sample plays, as in `speak`.
@@ -171,6 +150,7 @@ class MotionEngine:
 
     def frame(self, t: float) -> MotionVector:
         """The face at time `t`: finite, in range, smooth from frame to frame."""
+        self._seen = t
         self._tell_life(t)
         mouth = self._mouth(t)
         life = self._life.advance(t)

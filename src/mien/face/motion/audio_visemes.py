@@ -83,13 +83,16 @@ class AudioMouth:
             row *= np.float32(last - 1 - i) / max(last, 1)
 
     def pose(self, time: float) -> NDArray[np.float32]:
-        """The mouth at `time`, shape (len(MOUTH),); closed outside what was pushed."""
+        """The mouth at `time`, shape (len(MOUTH),); closed before and after the clip.
+
+        Where the audio for it has not come yet, the mouth stays behind instead of closing.
+        """
         at = (time - self._begin) * CURVE_RATE
         if not self._rows or at < 0:
             return np.zeros(len(MOUTH), np.float32)
         i = int(at)
         if i + 1 >= len(self._rows):
-            return self._rows[-1].copy() if i < len(self._rows) + 1 else np.zeros(len(MOUTH), np.float32)
+            return np.zeros(len(MOUTH), np.float32) if self._finished else self._rows[-1].copy()
         part = np.float32(at - i)
         return self._rows[i] * (1 - part) + self._rows[i + 1] * part
 

@@ -17,7 +17,9 @@ from numpy.typing import NDArray
 from mien.face.motion import timing
 from mien.face.motion.audio_visemes import AudioMouth
 from mien.face.motion.coarticulation import JAW, LOWER, MOUTH, PRESS, TONGUE, UPPER
+from mien.face.motion.emotion import NEUTRAL, Feeling, of_text
 from mien.face.motion.frame import FPS, INDEX, MotionVector, clamp, rest
+from mien.face.motion.gestures import GestureName
 from mien.face.motion.life import Life, StatusName
 from mien.face.motion.loudness import UsualLevel
 from mien.face.motion.phone_mouth import PhoneMouth
@@ -42,6 +44,7 @@ class _Clip:
     end: float
     accents: deque[Accent]
     phrase_ends: deque[float] = field(default_factory=deque)
+    feeling: Feeling | None = None
 
 
 class MotionEngine:
@@ -65,6 +68,8 @@ class MotionEngine:
         self._cut_pose: NDArray[np.float32] | None = None
         self._cut_at = 0.0
         self._seen = float("-inf")
+        self._told: Feeling | None = None
+        self._feels_until: float | None = None
 
     @property
     def busy(self) -> bool:
@@ -85,7 +90,7 @@ class MotionEngine:
         ends = deque(at + pause for pause in pauses if pause > 0.2)
         ends.append(at + end)
         mouth = PhoneMouth(plan.spells, self._usual_level)
-        self._voiced = _Clip(mouth, at, at + end, accents, ends), mouth
+        self._voiced = _Clip(mouth, at, at + end, accents, ends, of_text(spoken.text)), mouth
         self._clips.append(self._voiced[0])
 
     def voice(self, pcm: NDArray[np.int16], rate: int) -> None:
@@ -129,6 +134,8 @@ class MotionEngine:
         self._listening = self._voiced = None
         self._halted_at = self._resumed_at = None
         self._life.hush()
+        if self._feels_until is not None:
+            self._feels_until = min(self._feels_until, at + timing.EXPRESSION_STAYS)
 
     def halt(self, at: float) -> None:
         """The voice stands still from `at` on: paused, or nothing left to play although more will come."""
@@ -148,6 +155,21 @@ class MotionEngine:
         self._life.advance(at)
         self._life.set_status(name)
 
+    def gesture(self, name: GestureName, at: float, strength: float = 1.0) -> float:
+        """Head and brows make a named movement (`GESTURES`) from `at` on; returns the seconds it takes.
+
+        `strength` 0..1.5. Raises ValueError for an unknown name.
+        """
+        self._life.advance(at)
+        return self._life.gesture(name, at, strength)
+
+    def express(self, feeling: Feeling | None, at: float) -> None:
+        """Shows `feeling` from `at` on whatever is said; with None the words decide again."""
+        self._life.advance(at)
+        self._told = feeling
+        self._life.feel(feeling or NEUTRAL)
+        self._feels_until = None
+
     def frame(self, t: float) -> MotionVector:
         """The face at time `t`: finite, in range, smooth from frame to frame."""
         self._seen = t
@@ -159,6 +181,8 @@ class MotionEngine:
         # A smile is drawn over the closed mouth; a rounded or pressed one has none.
         busy = float(min(1.0, mouth[1:4].max() * 1.2))
         vector[INDEX["smile"]] = life.smile * (1 - 0.8 * busy)
+        vector[INDEX["frown"]] = life.frown * (1 - 0.8 * busy)
+        vector[INDEX["cheek"]] = life.cheek
         vector[INDEX["blink_l"]] = vector[INDEX["blink_r"]] = life.blink
         for name in ("brow_l", "brow_r", "gaze_x", "gaze_y", "yaw", "pitch", "roll", "tx", "ty", "breath", "sway"):
             vector[INDEX[name]] = getattr(life, name)
@@ -202,7 +226,15 @@ class MotionEngine:
 
     def _tell_life(self, t: float) -> None:
         now = self._to_speech(t)
+        if self._feels_until is not None and t > self._feels_until:
+            self._feels_until = None
+            self._life.feel(NEUTRAL)
         for clip in self._clips:
+            if clip.feeling is not None and clip.start - 0.2 <= now and self._told is None:
+                if clip.feeling.intensity:
+                    self._life.feel(clip.feeling)
+                    self._feels_until = t + clip.end - now + timing.EXPRESSION_STAYS
+                clip.feeling = None
             # Beats are told a little ahead, the head starts before the sound.
             while clip.accents and clip.accents[0].time <= now + 0.4:
                 accent = clip.accents.popleft()

@@ -110,6 +110,12 @@ BLINK_AT_PAUSE: Final = 0.35
 POSTURE_SETTLE: Final = 0.55
 """Time constant of moving into another posture: about a second and a half until it looks settled."""
 
+EXPRESSION_SETTLE: Final = 0.28
+"""Time constant of an expression's coming and going: about two thirds of a second until it is there."""
+
+EXPRESSION_STAYS: Final = 1.2
+"""Seconds an expression guessed from words outlasts them."""
+
 NOD_SETTLE: Final = 0.11
 """Time constant of the head's answer to stress; a beat nod lasts about 300 ms."""
 

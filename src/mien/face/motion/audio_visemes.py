@@ -1,9 +1,8 @@
 """A mouth from the sound alone, for voices that do not say what they pronounce.
 
-A small causal network (`viseme_net`) reads the same co-articulated curves from mel bands that phones would give. What it
-is sure of is then made sure of for the eye: closures that are likely reach their full value, and silence is exactly
-rest. Rows come 75 ms after their sound, which costs nothing where the voice arrives ahead of its time, as synthesised
-voices do.
+A small causal network (`viseme_net`) reads the same co-articulated curves from mel bands that phones would give. What
+it finds likely is then made clear to the eye: closures reach their full value, and silence is exactly rest. Rows come
+75 ms after their sound, which costs nothing where the voice arrives ahead of its time, as synthesised voices do.
 """
 
 from __future__ import annotations

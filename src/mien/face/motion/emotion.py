@@ -44,11 +44,22 @@ class Feeling(NamedTuple):
 NEUTRAL: Final = Feeling("neutral", 0.0)
 
 _WORDS: Final[tuple[tuple[ExpressionName, str], ...]] = (
-    ("sad", r"对不起|抱歉|很遗憾|可惜|难过|伤心|不幸|节哀|\b(?:sorry|unfortunately|sadly|regret|apologi[sz]e|condolences|sad)\b"),
-    ("surprised", r"哇|天啊|天哪|真的吗|居然|竟然|没想到|\b(?:wow|really\?|no way|oh my|incredible|unbelievable)(?!\w)"),
-    ("serious", r"警告|危险|注意|务必|严重|紧急|\b(?:warning|danger(?:ous)?|careful|caution|serious(?:ly)?|urgent|emergency)\b"),
-    ("happy", r"哈哈|太好了|太棒了|恭喜|高兴|开心|欢迎|谢谢|祝你|\b(?:haha|great|wonderful|awesome|congratulations|happy|glad|"
-              r"welcome|thank(?:s| you)|lovely|enjoy|delighted)\b"),
+    (
+        "sad", r"对不起|抱歉|很遗憾|可惜|难过|伤心|不幸|节哀|"
+        r"\b(?:sorry|unfortunately|sadly|regret|apologi[sz]e|condolences|sad)\b",
+    ),
+    (
+        "surprised", r"哇|天啊|天哪|真的吗|居然|竟然|没想到|"
+        r"\b(?:wow|really\?|no way|oh my|incredible|unbelievable)(?!\w)",
+    ),
+    (
+        "serious", r"警告|危险|注意|务必|严重|紧急|"
+        r"\b(?:warning|danger(?:ous)?|careful|caution|serious(?:ly)?|urgent|emergency)\b",
+    ),
+    (
+        "happy", r"哈哈|太好了|太棒了|恭喜|高兴|开心|欢迎|谢谢|祝你|"
+        r"\b(?:haha|great|wonderful|awesome|congratulations|happy|glad|welcome|thank(?:s| you)|lovely|delighted)\b",
+    ),
 )  # fmt: skip
 _NEGATION: Final = re.compile(r"(?:不|没有?|别|\bnot |n't |\bnever |\bun)$", re.IGNORECASE)
 _PATTERNS: Final = tuple((name, re.compile(words, re.IGNORECASE)) for name, words in _WORDS)

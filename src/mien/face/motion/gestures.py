@@ -6,6 +6,7 @@ tempo and, where it makes no difference to the meaning, the side are varied by t
 
 from __future__ import annotations
 
+import itertools
 import math
 import random
 from typing import Final, Literal, NamedTuple, get_args
@@ -31,9 +32,15 @@ class Offsets(NamedTuple):
 
 _SHAPES: Final[dict[GestureName, dict[str, Knots]]] = {
     # Yes: down, up a little, down again less far.
-    "nod": {"pitch": ((0, 0), (0.26, 3.8), (0.52, -0.6), (0.78, 2.4), (1.12, 0)), "brow": ((0, 0), (0.3, 0.10), (1.1, 0))},
+    "nod": {
+        "pitch": ((0, 0), (0.26, 3.8), (0.52, -0.6), (0.78, 2.4), (1.12, 0)),
+        "brow": ((0, 0), (0.3, 0.10), (1.1, 0)),
+    },
     # No: twice to each side, dying away.
-    "shake": {"yaw": ((0, 0), (0.24, 3.2), (0.54, -3.4), (0.84, 2.6), (1.12, -1.4), (1.42, 0)), "brow": ((0, 0), (0.4, -0.10), (1.4, 0))},
+    "shake": {
+        "yaw": ((0, 0), (0.24, 3.2), (0.54, -3.4), (0.84, 2.6), (1.12, -1.4), (1.42, 0)),
+        "brow": ((0, 0), (0.4, -0.10), (1.4, 0)),
+    },
     "tilt": {"roll": ((0, 0), (0.5, 3.4), (1.3, 3.0), (2.0, 0)), "brow": ((0, 0), (0.5, 0.14), (1.9, 0))},
     # A small bow with raised brows and a smile that outlasts it.
     "greet": {
@@ -90,7 +97,7 @@ def _length(name: GestureName) -> float:
 def _between(knots: Knots, time: float) -> float:
     if time <= knots[0][0] or time >= knots[-1][0]:
         return 0.0
-    for (begin, low), (end, high) in zip(knots, knots[1:], strict=False):
+    for (begin, low), (end, high) in itertools.pairwise(knots):
         if time < end:
             part = (1 - math.cos(math.pi * (time - begin) / (end - begin))) / 2
             return low + (high - low) * part

@@ -62,7 +62,7 @@ class PhoneMouth:
         return row
 
     def _settle(self, rate: int, now: float) -> None:
-        """Moves the closures of stops to their bursts, where the sound behind them has come and they are still ahead."""
+        """Moves closures of stops to their bursts, where the sound has come and the closure is still ahead."""
         heard = (self._dropped + len(self._sound)) / rate
         found: dict[Spell, Hold] = {}
         while self._unsettled and self._unsettled[0].start + bursts.NEEDS <= heard:

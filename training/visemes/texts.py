@@ -38,8 +38,8 @@ _EN = {
     "do": "bought|moved|opened|found|painted|put away|left behind|wanted|measured|believed in|wove|pushed|kept|asked"
     " about|laughed at|threw out|might remember|could have forgotten|will bring|should never improve".split("|"),
     "what": "the apple pie|five blue boxes|a pair of gloves|the map of Paris|his favourite movie|some warm bread|that"
-    " very problem|a cup of coffee|the number seven bus|my problem with the phone|three yellow flowers|this above all|an"
-    " empty boat|the whole weather report|bubbles|a few good ideas|what you mean|the zoo".split("|"),
+    " very problem|a cup of coffee|the number seven bus|my problem with the phone|three yellow flowers|this above all"
+    "|an empty boat|the whole weather report|bubbles|a few good ideas|what you mean|the zoo".split("|"),
     "when": "this morning|before breakfast|in February|at half past five|for a while|twice a week|when it rains|every "
     "evening|without any fuss|in the middle of the park|on the roof|over there|as soon as possible".split("|"),
     "lead": "well|sure|of course|maybe|to be fair|by the way|oh no|I am afraid|yes please|in fact".split("|"),

@@ -4,7 +4,8 @@ The reference is the timing a voice reports (`Phone`), or a TextGrid somebody al
 the 25 frames a second that are sent, as a viewer gets them. Columns:
 
 - `viseme_accuracy`: frames of speech whose nearest mouth shape belongs to the class the reference names (8 classes).
-- `jaw_r`, `wide_r`, `round_r`: correlation with the reference's co-articulated curves.
+- `jaw_r`, `wide_r`, `round_r`: correlation with the reference's co-articulated curves, its stops closed up to the burst
+  in the sound.
 - `closure_recall`: m, b, p, f, v during which (+-60 ms) some frame shows lips together or the lip on the teeth.
 - `onset_ms_median`, `onset_ms_p95`: how far the parting of the lips after p and b is from the burst in the sound, which
   the reference does not know about.
@@ -23,6 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mien.bench.utterances import Utterance
+from mien.face.motion import bursts
 from mien.face.motion.coarticulation import CLOSURES, FV, JAW, LOWER, MOUTH, PRESS, PUCKER, UPPER, WIDE, Curve, curves
 from mien.face.motion.frame import FPS
 from mien.face.motion.timing import CURVE_RATE
@@ -68,7 +70,7 @@ def measure(utterances: Sequence[Utterance], film: Callable[[Utterance], Film]) 
         onsets += _onset_errors(shown, times, utterance)
         resting += _rests(shown, times, spells)
         speaking = (times >= 0) & (times < utterance.seconds)
-        rows.append((shown[speaking], _reference(spells, times)[speaking]))
+        rows.append((shown[speaking], _reference(utterance, spells, times)[speaking]))
         envelopes.append(_envelope_fit(shown, times, utterance))
     got, wanted = (np.concatenate([pair[i] for pair in rows]) for i in (0, 1))
     errors = np.abs(onsets) if onsets else np.array([np.nan])
@@ -94,8 +96,11 @@ def opening(film: Film) -> NDArray[np.float32]:
     return result
 
 
-def _reference(spells: Sequence[Spell], times: NDArray[np.float64]) -> Curve:
-    curve, begin = curves(spells)
+def _reference(utterance: Utterance, spells: Sequence[Spell], times: NDArray[np.float64]) -> Curve:
+    """Curves of the reported sounds, stops closed where the sound shows it: engines disagree about that part."""
+    level = bursts.levels(utterance.pcm, VOICE_RATE)
+    known = {spell: hold for spell in spells if (hold := bursts.closure(level, spell)) is not None}
+    curve, begin = curves(spells, known)
     at = begin + np.arange(len(curve)) / CURVE_RATE
     columns = [np.interp(times, at, curve[:, c], left=0, right=0) for c in range(len(MOUTH))]
     return np.stack(columns, axis=1).astype(np.float32)

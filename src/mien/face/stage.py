@@ -146,7 +146,7 @@ class Stage(AudioOutput):
         self._engine.set_status(name, self.media_time)
 
     def gesture(self, name: GestureName, strength: float = 1.0) -> float:
-        """Head and brows make a named movement now; returns the seconds it takes. Raises ValueError for another name."""
+        """Head and brows make a named movement now; returns its seconds. Raises ValueError for an unknown name."""
         return self._engine.gesture(name, self.media_time, strength)
 
     def express(self, feeling: Feeling | None) -> None:

@@ -14,7 +14,15 @@ from numpy.typing import NDArray
 
 from mien.face.motion.audio_features import FLOOR_DB, MelBands
 from mien.face.motion.coarticulation import FV, MOUTH, PRESS, lay_closures, smoothstep
-from mien.face.motion.timing import AUDIO_CLOSE, AUDIO_HOP, AUDIO_QUIET, AUDIO_SETTLE, AUDIO_WINDOW, CURVE_RATE
+from mien.face.motion.timing import (
+    AUDIO_CLOSE,
+    AUDIO_HOP,
+    AUDIO_PART,
+    AUDIO_QUIET,
+    AUDIO_SETTLE,
+    AUDIO_WINDOW,
+    CURVE_RATE,
+)
 from mien.face.motion.viseme_net import VisemeNet, packaged
 
 _CLOSED_FROM, _CLOSED_AT = 0.35, 0.65
@@ -22,6 +30,9 @@ _CLOSED_FROM, _CLOSED_AT = 0.35, 0.65
 
 _SPEECH_FROM, _SPEECH_AT = 0.15, 0.5
 """The same of speech: the mouth rests below the first and moves as the net says above the second."""
+
+_GATES_LATE: Final = 0.0075
+"""Seconds by which a gate is behind what the net says, made up for with the rest of the look-ahead of 80 ms."""
 
 _FLUSH: Final = 0.3
 """Seconds of silence behind a clip in which the mouth closes."""
@@ -38,11 +49,12 @@ class AudioMouth:
         self._net = VisemeNet(weights)
         self._columns = [weights.outputs.index(name) for name in MOUTH]
         self._speech = weights.outputs.index("speech")
-        self._begin = AUDIO_HOP - AUDIO_WINDOW / 2 - weights.lookahead * AUDIO_HOP
+        # Time of the first row: the middle of the hop it tells of, less what holding and following gates add.
+        self._begin = AUDIO_HOP - AUDIO_WINDOW / 2 - weights.lookahead * AUDIO_HOP - _GATES_LATE
         self._levels = np.full(weights.lookahead, FLOOR_DB - 1, np.float32)
         self._quiet = 0
         self._gates = [0.0, 0.0, 0.0]
-        self._likely = np.zeros((2, 2), np.float32)
+        self._likely = np.zeros((1, 2), np.float32)
         self._rows: list[NDArray[np.float32]] = []
         self._finished = False
 
@@ -61,9 +73,9 @@ class AudioMouth:
         due, self._levels = self._levels[: len(seen)], self._levels[len(seen) :]
         curve = np.clip(seen[:, self._columns], 0, 1)
         gates = np.concatenate([self._likely, _between(curve[:, [PRESS, FV]], _CLOSED_FROM, _CLOSED_AT)])
-        self._likely = gates[-2:]
-        # A closure is held for three rows at least, so that one of 25 frames a second meets it at its deepest.
-        held = np.maximum(np.maximum(gates[:-2], gates[1:-1]), gates[2:])
+        self._likely = gates[-1:]
+        # A closure is held for two rows at least, so that one of 25 frames a second meets it nearly at its deepest.
+        held = np.maximum(gates[:-1], gates[1:])
         awake = _between(seen[:, self._speech], _SPEECH_FROM, _SPEECH_AT)
         shown = self._follow(np.column_stack([held, awake]), due)
         lay_closures(curve, shown[:, 0], shown[:, 1])
@@ -100,15 +112,16 @@ class AudioMouth:
 
         Where nothing has sounded for a moment the mouth sleeps, whatever is wanted.
         """
-        steps = (AUDIO_HOP / AUDIO_CLOSE, AUDIO_HOP / AUDIO_CLOSE, AUDIO_HOP / AUDIO_SETTLE)
+        rises = (AUDIO_HOP / AUDIO_CLOSE, AUDIO_HOP / AUDIO_CLOSE, AUDIO_HOP / AUDIO_SETTLE)
+        falls = (AUDIO_HOP / AUDIO_PART, AUDIO_HOP / AUDIO_PART, AUDIO_HOP / AUDIO_SETTLE)
         shown = np.empty_like(wanted)
         for i, (targets, level) in enumerate(zip(wanted.tolist(), levels.tolist(), strict=True)):
             self._quiet = self._quiet + 1 if level < FLOOR_DB else 0
             if self._quiet * AUDIO_HOP > AUDIO_QUIET:
                 targets[2] = 0.0
             self._gates = [
-                min(max(target, gate - step), gate + step)
-                for target, gate, step in zip(targets, self._gates, steps, strict=True)
+                min(max(target, gate - fall), gate + rise)
+                for target, gate, rise, fall in zip(targets, self._gates, rises, falls, strict=True)
             ]
             shown[i] = self._gates
         return shown

@@ -67,7 +67,9 @@ AUDIO_WINDOW: Final = 0.025
 """Analysis step and window, as in speech recognition."""
 
 AUDIO_CLOSE: Final = 0.05
-"""Shortest time in which an estimated closure closes or opens the lips: a stray guess may not make them tremble."""
+AUDIO_PART: Final = 0.04
+"""Shortest times in which an estimated closure closes the lips and opens them: a stray guess may not make them tremble.
+They part faster, on the burst."""
 
 AUDIO_SETTLE: Final = 0.08
 """Time in which the mouth wakes at the start of speech and goes to sleep after its end."""

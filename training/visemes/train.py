@@ -72,14 +72,17 @@ def awake(v: torch.Tensor) -> torch.Tensor:
 
 
 class Data:
-    def __init__(self, path: Path, kept: str) -> None:
-        with np.load(path) as file:
-            self.bands = int(file["bands"])
-            self.parts = {
-                engine: tuple(torch.from_numpy(file[f"{engine}_{kept}_{f}"]) for f in "xyv")
-                for engine in SHARES
-                if f"{engine}_{kept}_x" in file
-            }
+    def __init__(self, paths: list[Path], kept: str) -> None:
+        """A later file replaces what an earlier one has of the same engine."""
+        self.parts: dict[str, tuple[torch.Tensor, ...]] = {}
+        for path in paths:
+            with np.load(path) as file:
+                self.bands = int(file["bands"])
+                self.parts |= {
+                    engine: tuple(torch.from_numpy(file[f"{engine}_{kept}_{f}"]) for f in "xyv")
+                    for engine in SHARES
+                    if f"{engine}_{kept}_x" in file
+                }
 
     def batch(self, dice: np.random.Generator) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         engines = list(self.parts)
@@ -145,11 +148,27 @@ def save(net: Net, path: Path) -> None:
     )
 
 
+def restore(net: Net, path: Path) -> None:
+    """Takes up weights that `save` wrote; the head that is thrown away begins anew."""
+    with np.load(path) as saved, torch.no_grad():
+        for name, conv in (
+            ("first", net.first),
+            *((f"block{i}", c) for i, c in enumerate(net.blocks)),
+            ("head", net.head),
+        ):
+            kernel = torch.from_numpy(saved[f"{name}_w"].astype(np.float32))
+            outputs, inputs, taps = conv.weight.shape
+            conv.weight.copy_(kernel.reshape(taps, inputs, outputs).permute(2, 1, 0))
+            conv.bias.copy_(torch.from_numpy(saved[f"{name}_b"].astype(np.float32)))
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--data", type=Path, nargs="+", required=True)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--steps", type=int, default=2500)
+    parser.add_argument("--start", type=Path, help="weights to go on from")
+    parser.add_argument("--rate", type=float, default=3e-3, help="highest learning rate")
     parser.add_argument("--threads", type=int, default=1)
     options = parser.parse_args()
     torch.manual_seed(SEED)
@@ -157,9 +176,11 @@ def main() -> None:
     dice = np.random.default_rng(SEED)
     train, valid = Data(options.data, "train"), Data(options.data, "valid")
     net = Net(train.bands)
+    if options.start is not None:
+        restore(net, options.start)
     print(sum(p.numel() for n, p in net.named_parameters() if not n.startswith("names")), "weights", flush=True)
     optimiser = torch.optim.AdamW(net.parameters(), lr=2e-3, weight_decay=1e-3)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, 3e-3, total_steps=options.steps, pct_start=0.1)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, options.rate, total_steps=options.steps, pct_start=0.1)
     best, began, mean = -9.0, time.monotonic(), 0.0
     for step in range(1, options.steps + 1):
         x, y, v = split(*train.batch(dice))

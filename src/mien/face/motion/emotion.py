@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Final, Literal, NamedTuple, cast, get_args
+from typing import Final, Literal, NamedTuple, get_args
 
 ExpressionName = Literal["neutral", "happy", "sad", "surprised", "serious"]
 EXPRESSIONS: Final[tuple[ExpressionName, ...]] = get_args(ExpressionName)
@@ -83,7 +83,7 @@ def of_text(text: str) -> Feeling:
 def of_metadata(metadata: Mapping[str, object]) -> Feeling | None:
     """The feeling named by `emotion` (or `expression`) and `intensity` (0..1); None where none or an unknown one is."""
     named = str(metadata.get("emotion") or metadata.get("expression") or "").strip().lower()
-    name = cast("ExpressionName", named) if named in EXPRESSIONS else _SYNONYMS.get(named)
+    name = named if named in EXPRESSIONS else _SYNONYMS.get(named)
     if name is None:
         return None
     wanted = metadata.get("intensity", metadata.get("emotion_scale", 0.8))

@@ -30,7 +30,7 @@ CURVE_WEIGHTS = (2.0, 1.0, 1.2, 0.5, 0.5, 0.5)
 VISEMES = 29
 CROP = 400
 BATCH = 24
-SHARES = {"kokoro": 0.45, "espeak": 0.33, "flite": 0.22}
+SHARES = {"kokoro": 0.5, "espeak": 0.3, "flite": 0.2}
 
 
 class Net(nn.Module):

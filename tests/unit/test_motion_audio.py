@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mien.face.motion.audio_visemes import AudioMouth
-from mien.face.motion.coarticulation import JAW, MOUTH, PUCKER, WIDE
+from mien.face.motion.coarticulation import FV, JAW, MOUTH, PRESS
 from mien.face.motion.engine import MotionEngine
 from mien.face.motion.frame import FPS, INDEX
 
@@ -27,29 +27,6 @@ def vowel(formants: tuple[tuple[float, float], ...], seconds: float = 0.6, level
         )
         wave += gain / harmonic**0.5 * np.sin(2 * np.pi * f * t)
     return (wave / np.abs(wave).max() * level * 32767).astype(np.int16)
-
-
-def shape(pcm: np.ndarray, rate: int = RATE) -> np.ndarray:
-    mouth = AudioMouth(rate)
-    mouth.push(pcm)
-    return np.mean([mouth.pose(t) for t in np.arange(0.2, 0.5, 0.02)], axis=0)
-
-
-def test_open_spread_and_round_vowels_look_so() -> None:
-    ah = shape(vowel(((750, 80), (1200, 90), (2500, 120))))
-    ee = shape(vowel(((280, 60), (2300, 100), (2900, 120))))
-    oo = shape(vowel(((300, 60), (700, 70), (2300, 120)), level=0.2))
-    assert ah[JAW] > 0.45
-    assert ah[JAW] > 1.5 * ee[JAW]
-    assert ah[JAW] > 1.3 * oo[JAW]
-    assert ee[WIDE] > ah[WIDE] + 0.1
-    assert oo[PUCKER] > max(ah[PUCKER], ee[PUCKER]) + 0.05
-
-
-@pytest.mark.parametrize("level", [0.02, 0.2, 1.0])
-def test_the_level_does_not_matter_much(level: float) -> None:
-    ah = ((750, 80), (1200, 90), (2500, 120))
-    assert shape(vowel(ah, level=level))[JAW] == pytest.approx(shape(vowel(ah))[JAW], abs=0.25)
 
 
 def test_silence_after_speech_is_exactly_closed() -> None:
@@ -78,12 +55,22 @@ def noise(rate: int, seed: int, level: float) -> np.ndarray:
     return np.random.default_rng(seed).normal(0, 1, rate) * level * 32767
 
 
+def music(rate: int, seed: int) -> np.ndarray:
+    """Chords with an attack, four a second."""
+    dice, t = np.random.default_rng(seed), np.arange(rate) / rate
+    notes = sum(
+        np.sin(2 * np.pi * 220 * 2 ** (dice.integers(0, 24, 4)[(t * 4).astype(int) % 4] / 12) * t) for _ in range(3)
+    )
+    return notes * np.exp(-8 * (t * 4 % 1)) * 7000
+
+
 sounds = st.one_of(
     st.just(lambda rate: np.zeros(rate)),
     st.floats(0.0001, 2).map(lambda level: lambda rate: noise(rate, 3, level)),
     st.floats(-1, 1).map(lambda level: lambda rate: np.full(rate, level * 32767)),
     st.floats(20, 7900).map(lambda hz: lambda rate: 1e5 * np.sin(np.arange(rate) * 2 * np.pi * hz / rate)),
     st.integers(0, 99).map(lambda seed: lambda rate: noise(rate, seed, 0.3) * (np.arange(rate) // 1000 % 3 == 0)),
+    st.integers(0, 99).map(lambda seed: lambda rate: music(rate, seed)),
     st.just(lambda rate: np.where(np.arange(rate) % 50 == 0, np.nan, 3000.0)),
 )
 
@@ -104,5 +91,6 @@ def test_any_audio_gives_finite_smooth_motion_in_range(sound, rate: int, piece: 
     assert np.isfinite(frames).all()
     assert mouth.min() >= 0
     assert mouth.max() <= 1
-    assert np.abs(np.diff(mouth, n=2, axis=0)).max() <= 1.3
+    gates = np.isin(np.arange(len(MOUTH)), (PRESS, FV))
+    assert (np.abs(np.diff(mouth, n=2, axis=0)) <= np.where(gates, 1.8, 1.3)).all()
     assert not mouth[-1].any()

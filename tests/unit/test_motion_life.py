@@ -115,4 +115,4 @@ def test_a_long_step_ends_where_short_ones_do() -> None:
     for i in range(1, 101):
         last = short.advance(i * 0.1)
     assert long.advance(10.0) == pytest.approx(last, abs=1e-6)
-    assert len(last) == len(CHANNELS) - 11
+    assert len(last) == len(CHANNELS) - 9

@@ -10,6 +10,9 @@ import pytest
 from livekit import rtc
 from livekit.agents.voice.io import PlaybackFinishedEvent
 
+from mien.bench.utterances import at_voice_rate
+from mien.bench.voices.espeak import Espeak
+from mien.face.motion.emotion import Feeling
 from mien.face.motion.frame import INDEX
 from mien.face.stage import BLOCK_SAMPLES, MEDIA_RATE, Stage, StageEvents
 from mien.speech.phones import VOICE_RATE, SpokenText
@@ -281,14 +284,15 @@ def test_two_answers_follow_each_other() -> None:
 
 def test_speech_without_phones_moves_the_mouth_too() -> None:
     async def script(p: Played) -> None:
-        noise = (np.random.default_rng(1).normal(0, 4000, VOICE_RATE)).astype(np.int16)
-        for frame in frames(noise):
+        for frame in frames(said):
             await p.stage.capture_frame(frame)
         p.stage.flush()
-        await asyncio.sleep(1.5)
+        await asyncio.sleep(len(said) / VOICE_RATE + 0.5)
 
+    engine = Espeak()
+    said = at_voice_rate(engine.say("Hello, how are you?", "en-us")[0], engine.rate)
     p = play(script)
-    assert max(float(frame[INDEX["jaw"]]) for _, _, frame, _ in p.frames) > 0.1
+    assert max(float(frame[INDEX["jaw"]]) for _, _, frame, _ in p.frames) > 0.3
     assert not np.any(p.frames[-1][2][MOUTH])
     assert p.finished[0].synchronized_transcript is None
 
@@ -328,3 +332,24 @@ def test_closing_ends_what_was_said() -> None:
 
     p = play(script)
     assert [event.interrupted for event in p.finished] == [True]
+
+
+def test_gestures_and_expressions_begin_when_they_are_asked_for() -> None:
+    lasts: list[float] = []
+
+    async def script(p: Played) -> None:
+        await asyncio.sleep(1.0)
+        lasts.append(p.stage.gesture("greet"))
+        p.stage.express(Feeling("happy", 1.0))
+        await asyncio.sleep(2.0)
+        with pytest.raises(ValueError, match="greet"):
+            p.stage.gesture("wink")  # type: ignore[arg-type]
+
+    async def still(p: Played) -> None:
+        await asyncio.sleep(3.0)
+
+    moved, unmoved = (np.array([frame for _, _, frame, _ in play(s).frames][:75]) for s in (script, still))
+    assert 2 < lasts[0] < 4
+    assert np.array_equal(moved[:25], unmoved[:25])
+    assert (moved[:, INDEX["pitch"]] - unmoved[:, INDEX["pitch"]]).max() > 2
+    assert moved[-1, INDEX["cheek"]] > 0.35

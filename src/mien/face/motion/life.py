@@ -13,6 +13,8 @@ from collections import deque
 from typing import Final, Literal, NamedTuple
 
 from mien.face.motion import timing
+from mien.face.motion.emotion import FEATURES, NEUTRAL, Features, Feeling
+from mien.face.motion.gestures import GestureName, Gestures
 from mien.face.motion.visemes import Accent
 
 StatusName = Literal["idle", "listening", "thinking", "speaking"]
@@ -82,6 +84,8 @@ class LifeFrame(NamedTuple):
     """The channels life writes; units of `frame.CHANNELS`."""
 
     smile: float
+    frown: float
+    cheek: float
     blink: float
     brow_l: float
     brow_r: float
@@ -120,6 +124,18 @@ class Life:
         self._breath_rate = 2 * math.pi / 4.2
         self._accents: deque[Accent] = deque()
         self._turn_to = 0.0
+        self._feeling = NEUTRAL
+        self._features = {name: _Spring(timing.EXPRESSION_SETTLE) for name in Features._fields}
+        # Of its own, so that a gesture does not change what the face does afterwards.
+        self._gestures = Gestures(random.Random(rng.getrandbits(32)))
+
+    def gesture(self, name: GestureName, at: float, strength: float = 1.0) -> float:
+        """A named movement begins at `at`; returns how many seconds it takes. Raises ValueError for an unknown one."""
+        return self._gestures.begin(name, at, strength)
+
+    def feel(self, feeling: Feeling) -> None:
+        """Takes on an expression, from now on, smoothly; it stays until another one comes."""
+        self._feeling = feeling
 
     def set_status(self, status: StatusName) -> None:
         """Takes on another posture, from now on, smoothly."""
@@ -159,20 +175,28 @@ class Life:
         now = Posture(*(self._posture[name].step(getattr(posture, name), dt) for name in Posture._fields))
         nod, lift, turn = self._beats(t, dt)
         gaze_x, gaze_y = self._look(t, dt, posture)
+        wanted = FEATURES[self._feeling.name]
+        felt = Features(
+            *(self._features[f].step(getattr(wanted, f) * self._feeling.intensity, dt) for f in Features._fields)
+        )
+        shown = self._gestures.at(t)
         self._breath_phase += self._breath_rate * dt
         breath = 0.55 * math.sin(self._breath_phase) + 0.06 * math.sin(2 * self._breath_phase + 0.6)
-        yaw = now.yaw + 1.5 * now.drift * self._yaw.at(t) + turn
-        pitch = now.pitch + 1.0 * now.drift * self._pitch.at(t) + nod
+        yaw = now.yaw + 1.5 * now.drift * self._yaw.at(t) + turn + shown.yaw
+        pitch = now.pitch + 1.0 * now.drift * self._pitch.at(t) + nod + felt.pitch + shown.pitch
+        brow = now.brow + lift + felt.brow + shown.brow
         return LifeFrame(
-            smile=now.smile,
+            smile=max(now.smile + felt.smile + shown.smile, 0.0),
+            frown=felt.frown,
+            cheek=felt.cheek,
             blink=self._blink(t),
-            brow_l=now.brow + lift + 0.02 * self._tx.at(t * 0.7),
-            brow_r=now.brow + lift + 0.02 * self._ty.at(t * 0.7),
-            gaze_x=gaze_x - _YAW_TO_GAZE * yaw,
-            gaze_y=gaze_y - _YAW_TO_GAZE * pitch,
+            brow_l=brow + 0.02 * self._tx.at(t * 0.7),
+            brow_r=brow + 0.02 * self._ty.at(t * 0.7),
+            gaze_x=gaze_x + shown.gaze_x - _YAW_TO_GAZE * yaw,
+            gaze_y=gaze_y + felt.gaze_y + shown.gaze_y - _YAW_TO_GAZE * pitch,
             yaw=yaw,
             pitch=pitch,
-            roll=now.roll + 0.9 * now.drift * self._roll.at(t),
+            roll=now.roll + 0.9 * now.drift * self._roll.at(t) + felt.roll + shown.roll,
             tx=0.018 * now.drift * self._tx.at(t) + 0.004 * yaw,
             ty=now.ty + 0.010 * now.drift * self._ty.at(t) + 0.004 * nod - 0.004 * breath,
             breath=breath,

@@ -33,6 +33,10 @@ NASAL_CLOSED: Final = (0.0, 0.75)
 TEETH_CLOSED: Final = (0.05, 0.8)
 """The same for m, and for the lip on the teeth in f and v: these sound while closed."""
 
+STOP_SETTLES_AHEAD: Final = 0.12
+"""A closure whose burst is found in the sound moves there only if it is still this far ahead: a curve that is being
+shown must not jump."""
+
 SMOOTHING: Final = 0.05
 """Width of the symmetric (Hann) window over the blended curves. Removes corners, shifts nothing."""
 
@@ -62,13 +66,17 @@ AUDIO_HOP: Final = 0.01
 AUDIO_WINDOW: Final = 0.025
 """Analysis step and window, as in speech recognition."""
 
-AUDIO_LEAD: Final = 0.03
-"""The mouth shows what the voice does this much later: it makes up for half the analysis window and the smoothing when
-the voice arrives ahead of its time, as synthesised voices do."""
+AUDIO_CLOSE: Final = 0.05
+AUDIO_PART: Final = 0.04
+"""Shortest times in which an estimated closure closes the lips and opens them: a stray guess may not make them tremble.
+They part faster, on the burst."""
 
-AUDIO_ATTACK: Final = 0.025
-AUDIO_RELEASE: Final = 0.06
-"""Time constants of the estimate. Opening is faster than closing, like a jaw."""
+AUDIO_SETTLE: Final = 0.08
+"""Time in which the mouth wakes at the start of speech and goes to sleep after its end."""
+
+AUDIO_QUIET: Final = 0.06
+"""Digital silence longer than this is a pause whatever the estimate says; closures of stops are not silent so long in
+most voices, and where they are the mouth is closed anyway."""
 
 # What happens at the seams
 
@@ -103,6 +111,12 @@ BLINK_AT_PAUSE: Final = 0.35
 
 POSTURE_SETTLE: Final = 0.55
 """Time constant of moving into another posture: about a second and a half until it looks settled."""
+
+EXPRESSION_SETTLE: Final = 0.28
+"""Time constant of an expression's coming and going: about two thirds of a second until it is there."""
+
+EXPRESSION_STAYS: Final = 1.2
+"""Seconds an expression guessed from words outlasts them."""
 
 NOD_SETTLE: Final = 0.11
 """Time constant of the head's answer to stress; a beat nod lasts about 300 ms."""

@@ -143,6 +143,24 @@ SYMBOLS: dict[str, Parts] = {
     "Y": ((Viseme.OH, 0.55), (Viseme.EE, 0.45)),
 }
 
+CLUSTERS: dict[str, Parts] = {
+    **dict.fromkeys(("tʃ", "dʒ", "ʈʂ", "ɖʐ", "tʂ", "dʐ"), ((Viseme.CH, 1.0),)),
+    **dict.fromkeys(("tɕ", "dʑ", "dʝ"), ((Viseme.XI, 1.0),)),
+    **dict.fromkeys(("ts", "dz"), ((Viseme.SS, 1.0),)),
+    "eɪ": SYMBOLS["A"],
+    "aɪ": SYMBOLS["I"],
+    "oʊ": SYMBOLS["O"],
+    "əʊ": SYMBOLS["Q"],
+    "aʊ": SYMBOLS["W"],
+    "ɔɪ": SYMBOLS["Y"],
+    "ɜː": ((Viseme.ER, 1.0),),
+}
+"""Sounds that other engines write with two letters."""
+
+_GLIDES = frozenset("jwɥ")
+_GLIDE_SHARE = 0.5
+"""A glide inside a longer symbol takes half the time of the vowel behind it."""
+
 PAUSES = frozenset(" ;:,.!?—–-…\"'()“”‘’«»、，。！？；：（）《》")
 """Punctuation and space: silence when it lasts, nothing when it does not."""
 
@@ -182,14 +200,23 @@ class Score:
 
 
 def parts(symbol: str) -> Parts:
-    """The visemes of one symbol; of a sound not in the table, those of its first known letter, else a neutral mouth."""
-    known = SYMBOLS.get(symbol)
+    """The visemes of one symbol with their shares of its time; of an unknown one a neutral mouth."""
+    known = SYMBOLS.get(symbol) or CLUSTERS.get(symbol)
     if known is not None:
         return known
-    for letter in symbol:
-        if letter in SYMBOLS:
-            return SYMBOLS[letter]
-    return ((Viseme.SCHWA, 1.0),)
+    sounds: list[tuple[Parts, float]] = []
+    at = 0
+    while at < len(symbol):
+        cluster = CLUSTERS.get(symbol[at : at + 2])
+        at += 1 if cluster is None else 2
+        found = cluster or SYMBOLS.get(symbol[at - 1])
+        # Aspiration is heard but not seen, and takes no time of its own from the sound it belongs to.
+        if found is not None and not (found[0][0] is Viseme.HH and sounds):
+            sounds.append((found, _GLIDE_SHARE if symbol[at - 1] in _GLIDES else 1.0))
+    if not sounds:
+        return ((Viseme.SCHWA, 1.0),)
+    whole = sum(weight for _, weight in sounds)
+    return tuple((viseme, share * weight / whole) for sound, weight in sounds for viseme, share in sound)
 
 
 def score(phones: Iterable[Phone]) -> Score:

@@ -69,6 +69,7 @@ def create_package(
     source = decode(picture)
     say("finding the face")
     face = choose_face(nets, source)
+    source = source.turned(face.turns)
     say("framing")
     canvas, points = _frame(source, face.points, size, nets)
     say("rigging")

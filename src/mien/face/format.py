@@ -184,6 +184,7 @@ class Meta(_Model):
     picture: _File
     plate: _File | None = None
     matte: _File | None = None
+    transparent: bool = False
     frame: FrameSpec
     pivot: Triple
     limits: Limits = Limits()
@@ -200,7 +201,7 @@ class Meta(_Model):
 class Package:
     """A digital human, ready to draw. Shapes: picture (H, W, 3) u8 RGB; rest, source (n, 2); weights (n, 4);
     triangles (t, 3); grid (rows, cols, 4); each key (n, 2); atlas (h, w, 4) u8 straight-alpha RGBA; plate (H, W,
-    3) and matte (H, W) or None."""
+    3) and matte (H, W) or None. `transparent`: a viewer that can leaves the plate away."""
 
     name: str
     style: Style
@@ -222,12 +223,21 @@ class Package:
     regions: dict[str, tuple[int, int, int, int]]
     plate: Bytes | None = None
     matte: Bytes | None = None
+    transparent: bool = False
     content_hash: str = field(default="", compare=False)
 
     @property
     def size(self) -> tuple[int, int]:
         """Canvas (width, height)."""
         return self.picture.shape[1], self.picture.shape[0]
+
+    @property
+    def still(self) -> Bytes:
+        """The picture at rest, person and background together, (H, W, 3)."""
+        if self.plate is None or self.matte is None:
+            return self.picture
+        a = self.matte.astype(np.float32)[..., None] / 255
+        return np.asarray(self.plate * (1 - a) + self.picture * a + 0.5, np.uint8)
 
 
 # --- writing
@@ -264,7 +274,7 @@ def pack(package: Package, *, picture_quality: int = 90) -> bytes:
     if package.plate is not None and package.matte is not None:
         files["plate.webp"] = encode_image(package.plate, "WEBP", quality=80, method=2)
         files["matte.png"] = encode_image(package.matte, "PNG")
-        extra = {"plate": {"file": "plate.webp"}, "matte": {"file": "matte.png"}}
+        extra = {"plate": {"file": "plate.webp"}, "matte": {"file": "matte.png"}, "transparent": package.transparent}
     meta = {
         "format": "mien-face",
         "version": VERSION,
@@ -445,6 +455,7 @@ def _assemble(
         regions=dict(meta.atlas.regions),
         plate=plate,
         matte=matte,
+        transparent=meta.transparent,
         content_hash=digest,
     )
 

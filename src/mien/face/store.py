@@ -193,7 +193,7 @@ class PackageStore:
         """A JPEG of the digital human at rest, `height` pixels high."""
         package = self.get(avatar_id)
         width = max(2, round(height * package.size[0] / package.size[1]))
-        small = np.asarray(cv2.resize(package.picture, (width, height), interpolation=cv2.INTER_AREA), np.uint8)
+        small = np.asarray(cv2.resize(package.still, (width, height), interpolation=cv2.INTER_AREA), np.uint8)
         return encode_image(small, "JPEG", quality=88)
 
     # --- inside

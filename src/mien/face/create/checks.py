@@ -29,6 +29,13 @@ MIN_SCORE = 0.60
 """Of the mesh network: below it, what was found is no face seen from the front."""
 
 
+_TURNED = {
+    1: "The picture was lying on its side and was turned to the left.",
+    2: "The picture was upside down and was turned.",
+    3: "The picture was lying on its side and was turned to the right.",
+}
+
+
 @dataclass(frozen=True, slots=True)
 class ChosenFace:
     """The face to use: 468 points in picture pixels, and sentences worth telling."""
@@ -71,8 +78,7 @@ def choose_face(nets: FaceNetworks, picture: Picture) -> ChosenFace:
             continue
         if turns == 0:
             return chosen
-        note = {1: "a quarter turn to the left", 3: "a quarter turn to the right", 2: "upside down"}[turns]
-        return ChosenFace(chosen.points, (f"The picture was lying on its side and was turned ({note}).", *chosen.notes), turns)
+        return ChosenFace(chosen.points, (_TURNED[turns], *chosen.notes), turns)
     raise problem or PictureError(
         "no_face",
         "No face was found in the picture. Use one that shows a single person from the front, face clearly visible and "

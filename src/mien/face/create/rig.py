@@ -17,6 +17,7 @@ from mien.face.create.lips import SMALL_GAP, gap_of, is_closed, snap_lip_line
 from mien.face.create.mesh import build_mesh, coarse_points, with_rings
 from mien.face.create.networks import FaceNetworks
 from mien.face.create.parted import part_lips
+from mien.face.create.scene import Scene
 from mien.face.create.shapes import closing, key_shapes, measure_mouth
 from mien.face.format import (
     EyeSpec,
@@ -67,9 +68,10 @@ class Points:
 
 
 def rig_face(
-    nets: FaceNetworks, canvas: Bytes, points: Doubles, *, name: str, style: Literal["auto", "photo", "illustration"]
+    nets: FaceNetworks, scene: Scene, *, name: str, style: Literal["auto", "photo", "illustration"]
 ) -> Rigged:
-    """Rigs a canvas picture (H, W, 3) with landmarks `points` (468, 3) in canvas pixels."""
+    """Rigs a canvas picture with its landmarks."""
+    canvas, points = scene.picture, scene.points
     chosen: Style = style if style != "auto" else decide_style(canvas, points)
     frame = FaceFrame.of(points)
     p = frame.to_face(points[:, :2])
@@ -86,7 +88,7 @@ def rig_face(
             picture = mouth.picture
     if mouth is None and gap_of(p) < SMALL_GAP:
         p = snap_lip_line(canvas, frame, part_lips(canvas, frame, p))
-    return _build(nets, picture, frame, points, p, eyes, mouth, name, chosen)
+    return _build(nets, scene, picture, frame, points, p, eyes, mouth, name, chosen)
 
 
 def decide_style(canvas: Bytes, points: Doubles) -> Style:
@@ -96,6 +98,7 @@ def decide_style(canvas: Bytes, points: Doubles) -> Style:
 
 def _build(
     nets: FaceNetworks,
+    scene: Scene,
     picture: Bytes,
     frame: FaceFrame,
     points: Doubles,
@@ -184,6 +187,9 @@ def _build(
         eyes=eyes,
         atlas=atlas,
         regions=regions,
+        plate=scene.plate,
+        matte=scene.matte,
+        transparent=scene.transparent,
     )
     return Rigged(package, own, ())
 

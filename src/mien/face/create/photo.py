@@ -9,8 +9,9 @@ from numpy.typing import NDArray
 
 from mien.face.create import mouth as mouth_parts
 from mien.face.create import topology as topo
-from mien.face.create.eyes import EyeModel, build_eye, find_iris, lid_lines
+from mien.face.create.eyes import EyeModel, Iris, build_eye, find_iris, lid_lines
 from mien.face.create.faceframe import FaceFrame
+from mien.face.create.lids import follow_lids, snap_lids
 from mien.face.create.mesh import coarse_points
 from mien.face.create.mouth import LOWER_RECT, UPPER_RECT, own_teeth_visible
 from mien.face.create.networks import FaceNetworks
@@ -54,13 +55,27 @@ def find_eyes(
     pixel_centred = points.copy()
     pixel_centred[:, :2] -= 0.5
     contours = nets.iris(picture, pixel_centred)
-    eyes: dict[Side, EyeModel] = {}
+    lines: dict[Side, tuple[Doubles, Doubles]] = {}
+    irises: dict[Side, Iris] = {}
     for side in topo.SIDES:
         lids, rim = (frame.to_face(c + 0.5) for c in contours[side])
-        upper, lower = lid_lines(p, lids, side)
-        p[list(topo.EYE_UPPER[side])], p[list(topo.EYE_LOWER[side])] = upper, lower
-        iris, radius = find_iris(picture, frame, rim, upper, lower)
-        eyes[side] = build_eye(picture, frame, side, upper, lower, iris, radius, FEATHER)
+        lines[side] = snap_lids(picture, frame, *lid_lines(p, lids, side))
+        irises[side] = find_iris(picture, frame, rim, *lines[side])
+    # Both irises of a person have one size: where they differ, the better seen one tells.
+    better, other = sorted(topo.SIDES, key=lambda s: -irises[s].score)
+    widths = [float(np.ptp(lines[s][0][:, 0])) for s in topo.SIDES]
+    facing = min(widths) > 0.85 * max(widths)  # a turned head's irises differ in the picture
+    if facing and irises[better].score > 0 and abs(irises[other].radius / irises[better].radius - 1) > 0.07:
+        again = find_iris(
+            picture, frame, np.tile(irises[other].centre, (5, 1)), *lines[other], radius=irises[better].radius
+        )
+        irises[other] = again
+    eyes: dict[Side, EyeModel] = {}
+    for side in topo.SIDES:
+        upper, lower = lines[side]
+        follow_lids(p, side, upper, lower)
+        iris = irises[side]
+        eyes[side] = build_eye(picture, frame, side, upper, lower, iris.centre, iris.radius, FEATHER)
     return eyes
 
 

@@ -20,7 +20,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from mien.errors import UserError
 
-VERSION = 1
+VERSION = 2
+READABLE = (1, 2)
+"""Older versions that are still drawn as they are."""
 MAX_ENTRIES = 16
 MAX_UNPACKED = 32 * 1024 * 1024
 MAX_ZIP = 24 * 1024 * 1024
@@ -58,6 +60,7 @@ KEY_NAMES = frozenset(
         "brow_l_down",
         "jaw_pucker",
         "jaw_wide",
+        "tongue",
     )
 )
 """The key shapes a renderer must know."""
@@ -380,10 +383,10 @@ def _unpack(data: bytes) -> Package:
 
         raw = json.loads(member("meta.json"))
         version = raw.get("version") if isinstance(raw, dict) else None
-        if isinstance(raw, dict) and raw.get("format") == "mien-face" and version != VERSION:
+        if isinstance(raw, dict) and raw.get("format") == "mien-face" and version not in READABLE:
             raise PackageError(
-                f"The package has format version {version}; this Mien reads version {VERSION}. Make it again from its "
-                "picture with `mien avatar create`."
+                f"The package has format version {version}; this Mien reads {' and '.join(map(str, READABLE))}. "
+                "Make it again from its picture with `mien avatar create`, or update Mien."
             )
         meta = Meta.model_validate(raw)
         width, height = meta.canvas

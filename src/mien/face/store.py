@@ -27,7 +27,7 @@ log = structlog.get_logger(__name__)
 DEFAULTS_DIR = Path(__file__).with_name("defaults")
 
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
-_FORMAT = 4
+_FORMAT = 5
 """Raised when packages made by an earlier build of Mien should be made again from the default pictures."""
 
 

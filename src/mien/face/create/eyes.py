@@ -315,7 +315,7 @@ def _lid_texture(
     rgb = mixed * np.stack([shade**0.9, shade, shade**1.06], -1)
     grain = float(np.clip(opening, 0, 0.2)) * 8
     noise = cv2.GaussianBlur(np.random.default_rng(3).normal(0, 1, (h, w)).astype(np.float32), (0, 0), 0.9) * grain
-    ends = smooth_step(0.0, 0.07, np.minimum(u, 1 - u))[None]
+    ends = smooth_step(0.0, 0.035, np.minimum(u, 1 - u))[None]
     alpha = smooth_step(0.0, 0.22, v) * ends
     return rgba(rgb + noise[..., None], alpha)
 

@@ -93,7 +93,7 @@ def _widened(image: Bytes, frame: FaceFrame, upper: Doubles, lower: Doubles) -> 
     for corner, outward in ((float(upper[0, 0]), -1), (float(upper[-1, 0]), 1)):
         at = int(np.abs(x - corner).argmin())
         end = at
-        while 0 < end < len(x) - 1 and whiteness[end] > 0.55 * level and abs(x[end] - corner) < 0.22 * width:
+        while 0 < end < len(x) - 1 and whiteness[end] > 0.50 * level and abs(x[end] - corner) < 0.30 * width:
             end += outward
         reach.append(float(x[end]) if end != at else corner)
     left, right = min(reach[0], float(upper[0, 0])), max(reach[1], float(upper[-1, 0]))

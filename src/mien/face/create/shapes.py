@@ -118,23 +118,25 @@ def _mouth_shapes(p: Doubles, measures: MouthMeasures) -> dict[str, Doubles]:
     def lips(move: Moves, reach: float) -> Doubles:
         return _spread(p, move, near * reach)
 
+    # Lips drawn together keep their height, so they must get rounder, not just narrower: the outline goes from an arc
+    # towards an ellipse, and the lower lip gets a little thinner.
+    height = {i: float(abs(off_line[i])) for i in topo.LIPS}
+    tallest = {-1.0: max(height[i] for i in OUT_UP), 1.0: max(height[i] for i in OUT_LO)}
     pucker: Moves = {}
+    rounded: Moves = {}
     for i in topo.LIPS:
-        dx = -0.43 * (p[i, 0] - mc[0])
-        pucker[i] = np.array(
-            [dx, 0.16 * off_line[i] + 0.02 * mw * side[i] * (1 - s[i] ** 2) * (i in OUT_UP or i in OUT_LO)]
-        )
+        bell = 1 - s[i] ** 2
+        corner = i in topo.CORNERS
+        full = np.sqrt(max(bell, 0.0)) - bell  # ellipse minus arc
+        share = float(np.clip(height[i] / max(tallest[float(side[i])] * max(bell, 0.15), 1e-6), 0, 1))  # 1 on the outer line
+        dy = side[i] * (0.50 * full * tallest[float(side[i])] * share + 0.014 * mw * bell * share)
+        dy -= (0.10 if side[i] > 0 else -0.02) * off_line[i] * bell
+        pucker[i] = np.array([-0.37 * (p[i, 0] - mc[0]), 0.0 if corner else dy])
+        # An open, rounded mouth: the opening gets taller in its middle and narrower.
+        taller = (0.085 if side[i] < 0 else 0.04) * bell + 0.045 * full
+        rounded[i] = np.array([-0.14 * (p[i, 0] - mc[0]), 0.0 if corner else side[i] * mw * taller])
     shapes["pucker"] = lips(pucker, 1.0) + 0.8 * level
-    # An open, rounded mouth: the opening gets taller in its middle and narrower.
-    shapes["jaw_pucker"] = lips(
-        {
-            i: np.array(
-                [-0.16 * (p[i, 0] - mc[0]), (0.07 * side[i] * mw * (1 - s[i] ** 2)) if i not in topo.CORNERS else 0.0]
-            )
-            for i in topo.LIPS
-        },
-        0.9,
-    )
+    shapes["jaw_pucker"] = lips(rounded, 0.9)
     shapes["wide"] = lips(
         {i: np.array([0.15 * (p[i, 0] - mc[0]), -0.10 * off_line[i] - 0.028 * mw * s[i] ** 2]) for i in topo.LIPS}, 1.0
     )
@@ -158,6 +160,7 @@ def _mouth_shapes(p: Doubles, measures: MouthMeasures) -> dict[str, Doubles]:
             [0.0, (-0.05 * mw * bell) if is_upper else (-0.045 - 0.05 * (i in OUT_LO)) * mw * bell if is_lower else 0.0]
         )
     shapes["upper_up"], shapes["lower_down"], shapes["fv"] = lips(upper, 0.6), lips(lower, 0.6), lips(fv, 0.6)
+    shapes["tongue"] = 0.45 * shapes["lower_down"]  # or the tip between the teeth would hide behind the lip
     nose = smooth_step(p[topo.NOSE_BASE, 1] - 0.02, p[topo.NOSE_BASE, 1] + 0.06, p[:, 1])[:, None]
     for name in shapes:
         if name not in ("jaw",):

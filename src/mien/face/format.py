@@ -8,7 +8,8 @@ import io
 import json
 import math
 import zipfile
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -33,6 +34,18 @@ MAX_TRIANGLES = 40_000
 MAX_KEYS = 64
 MAX_GRID = 20_000
 MAX_CHAIN = 256
+
+ENTRY_NAMES = frozenset(
+    (
+        "meta.json",
+        "mesh.bin",
+        "rig.json",
+        "atlas.png",
+        "matte.png",
+        *(f"{what}.{kind}" for what in ("picture", "plate") for kind in ("webp", "jpg", "png")),
+    )
+)
+"""All a package may hold."""
 
 Floats = NDArray[np.float32]
 Bytes = NDArray[np.uint8]
@@ -154,8 +167,34 @@ class MouthSpec(_Model):
     lip_line: Pair | None
 
 
+class IrisRecord(_Model):
+    """An iris on the canvas, px."""
+
+    centre: Pair
+    radius: Annotated[float, Field(gt=0.5, lt=2000, allow_inf_nan=False)]
+
+
+class DrawnLine(_Model):
+    """The mouth line of an illustration on the canvas: px, half its thickness in px, colour 0…255."""
+
+    line: Annotated[list[Pair], Field(min_length=5, max_length=MAX_CHAIN)]
+    half_width: Annotated[float, Field(gt=0, lt=200, allow_inf_nan=False)]
+    colour: Triple
+
+
+class RigRecord(_Model):
+    """rig.json: what was found in the picture, kept so that it can be corrected. Renderers do not need it."""
+
+    style: Style
+    points: Annotated[list[Triple], Field(min_length=468, max_length=468)]
+    irises: dict[Side, IrisRecord]
+    mouth_line: DrawnLine | None = None
+
+
 class _File(_Model):
-    file: Literal["picture.webp", "picture.jpg", "picture.png", "plate.webp", "plate.jpg", "matte.png"]
+    file: Literal[
+        "picture.webp", "picture.jpg", "picture.png", "plate.webp", "plate.jpg", "plate.png", "matte.png"
+    ]
 
 
 class _Array(_Model):
@@ -204,7 +243,7 @@ class Meta(_Model):
 class Package:
     """A digital human, ready to draw. Shapes: picture (H, W, 3) u8 RGB; rest, source (n, 2); weights (n, 4);
     triangles (t, 3); grid (rows, cols, 4); each key (n, 2); atlas (h, w, 4) u8 straight-alpha RGBA; plate (H, W,
-    3) and matte (H, W) or None. `transparent`: a viewer that can leaves the plate away."""
+    3) and matte (H, W) or None. `transparent`: a viewer that can leaves the plate away. `rig`: what it was made from, absent in old packages."""
 
     name: str
     style: Style
@@ -227,6 +266,7 @@ class Package:
     plate: Bytes | None = None
     matte: Bytes | None = None
     transparent: bool = False
+    rig: RigRecord | None = None
     content_hash: str = field(default="", compare=False)
 
     @property
@@ -246,8 +286,9 @@ class Package:
 # --- writing
 
 
-def pack(package: Package, *, picture_quality: int = 90) -> bytes:
-    """The package as zip bytes. The same package gives the same bytes."""
+def pack(package: Package, *, picture_quality: int = 90, images: dict[str, bytes] | None = None) -> bytes:
+    """The package as zip bytes. The same package gives the same bytes. `images`: entries of an opened package (see
+    `image_entries`) to keep as they are, so that a picture does not lose by being packed again."""
     blob = bytearray()
     arrays: dict[str, dict[str, object]] = {}
 
@@ -270,21 +311,33 @@ def pack(package: Package, *, picture_quality: int = 90) -> bytes:
     scale = [max(float(np.abs(k).max()), 1e-6) / 32767 for k in stack]
     add("keys", np.round(stack / np.array(scale)[:, None, None]).astype("<i2"), "i16", scale)
 
-    files: dict[str, bytes] = {}
-    files["picture.webp"] = encode_image(package.picture, "WEBP", quality=picture_quality, method=2)
-    files["atlas.png"] = encode_image(package.atlas, "PNG")
+    files = {"atlas.png": encode_image(package.atlas, "PNG")}
+    kept = {name.split(".")[0]: (name, data) for name, data in (images or {}).items()}
+
+    def image(what: str, make: Callable[[], tuple[str, bytes]]) -> dict[str, str]:
+        name, data = kept.get(what) or make()
+        files[name] = data
+        return {"file": name}
+
+    def webp(pixels: Bytes, quality: int) -> bytes:
+        return encode_image(pixels, "WEBP", quality=quality, method=2)
+
+    picture = image("picture", lambda: ("picture.webp", webp(package.picture, picture_quality)))
     extra: dict[str, object] = {}
     if package.plate is not None and package.matte is not None:
-        files["plate.webp"] = encode_image(package.plate, "WEBP", quality=80, method=2)
-        files["matte.png"] = encode_image(package.matte, "PNG")
-        extra = {"plate": {"file": "plate.webp"}, "matte": {"file": "matte.png"}, "transparent": package.transparent}
+        plate, matte = package.plate, package.matte
+        extra = {
+            "plate": image("plate", lambda: ("plate.webp", webp(plate, 80))),
+            "matte": image("matte", lambda: ("matte.png", encode_image(matte, "PNG"))),
+            "transparent": package.transparent,
+        }
     meta = {
         "format": "mien-face",
         "version": VERSION,
         "name": package.name,
         "style": package.style,
         "canvas": list(package.size),
-        "picture": {"file": "picture.webp"},
+        "picture": picture,
         **extra,
         "frame": package.frame.model_dump(),
         "pivot": list(package.pivot),
@@ -301,9 +354,18 @@ def pack(package: Package, *, picture_quality: int = 90) -> bytes:
     with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED, compresslevel=6) as archive:
         _put(archive, "meta.json", json.dumps(meta, ensure_ascii=False, indent=1).encode())
         _put(archive, "mesh.bin", bytes(blob))
+        if package.rig is not None:
+            _put(archive, "rig.json", package.rig.model_dump_json().encode())
         for name, data in files.items():
             _put(archive, name, data, stored=True)
     return out.getvalue()
+
+
+def image_entries(data: bytes) -> dict[str, bytes]:
+    """The picture, plate and matte of package bytes that `read_package` accepted, as they are."""
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        wanted = [e.filename for e in archive.infolist() if e.filename.split(".")[0] in ("picture", "plate", "matte")]
+        return {name: archive.read(name) for name in wanted}
 
 
 def _put(archive: zipfile.ZipFile, name: str, data: bytes, *, stored: bool = False) -> None:
@@ -368,6 +430,9 @@ def _unpack(data: bytes) -> Package:
             raise PackageError(f"The package has {len(entries)} entries; at most {MAX_ENTRIES} are allowed.")
         if any("/" in e.filename or "\\" in e.filename or e.filename.startswith(".") for e in entries):
             raise PackageError("The package holds a path with folders.")
+        strange = [e.filename for e in entries if e.filename not in ENTRY_NAMES]
+        if strange:
+            raise PackageError(f"The package holds an entry that does not belong there: {strange[0][:40]!r}.")
         if len({e.filename for e in entries}) != len(entries):
             raise PackageError("The package names an entry twice.")
         if sum(e.file_size for e in entries) > MAX_UNPACKED:
@@ -393,6 +458,7 @@ def _unpack(data: bytes) -> Package:
         if not (MIN_SIDE <= width <= MAX_SIDE and MIN_SIDE <= height <= MAX_SIDE):
             raise PackageError(f"The canvas is {width} x {height}; sides of {MIN_SIDE}…{MAX_SIDE} are allowed.")
         blob = member("mesh.bin")
+        rig = RigRecord.model_validate_json(member("rig.json")) if "rig.json" in sizes else None
         picture = _image(member(meta.picture.file), "RGB", (width, height))
         atlas = _image(member("atlas.png"), "RGBA", None)
         plate = matte = None
@@ -401,7 +467,8 @@ def _unpack(data: bytes) -> Package:
             matte = _image(member(meta.matte.file), "L", None)
             plate = _fit(plate, (width, height))
             matte = _fit(matte, (width, height))
-    return _assemble(meta, blob, picture, atlas, plate, matte, hashlib.sha256(data).hexdigest())
+    package = _assemble(meta, blob, picture, atlas, plate, matte, hashlib.sha256(data).hexdigest())
+    return replace(package, rig=rig)
 
 
 def _assemble(

@@ -14,6 +14,7 @@ from mien.face.create.canvas import CanvasSize
 from mien.face.create.checks import choose_face
 from mien.face.create.decode import decode
 from mien.face.create.networks import FaceNetworks
+from mien.face.create.points import find_points
 from mien.face.create.rig import rig_face
 from mien.face.create.scene import build_scene
 from mien.face.format import Style, pack, read_package
@@ -73,7 +74,8 @@ def create_package(
     say("framing")
     scene = build_scene(nets, source, face.points, size, behind)
     say("rigging")
-    rigged = rig_face(nets, scene, name=name, style=style)
+    found, canvas = find_points(nets, scene.picture, scene.points, style)
+    rigged = rig_face(scene, canvas, found, name=name)
     say("packing")
     data = pack(rigged.package)
     read_package(data)  # what is written must be readable

@@ -54,7 +54,10 @@ def measure_tones(image: Bytes, frame: FaceFrame, p: Doubles, whites: Doubles | 
     cast = np.clip(white / max(white_lum, 1.0), 0.55, 1.2)
     warm = np.array([1.030, 1.0, 0.930])
     tint = np.clip(skin / max(skin_lum, 1.0), 0.6, 1.35)
-    teeth = level * warm * (0.36 + 0.52 * cast + 0.12 * tint)
+    # Eyes in deep shadow say little about the light on the mouth.
+    trust = float(smooth_step(0.60, 0.95, white_lum / max(skin_lum, 1.0)))
+    light_colour = cast * trust + (1 + 0.35 * (tint - 1)) * (1 - trust)
+    teeth = level * warm * (0.36 + 0.52 * light_colour + 0.12 * tint)
     light = level / 215
     red = np.array([176.0, 86.0, 84.0]) * (0.55 + 0.45 * light) * light**0.25
     tongue = 0.75 * red + 0.25 * lip * 0.9

@@ -9,12 +9,11 @@ from numpy.typing import NDArray
 
 from mien.face.create import mouth as mouth_parts
 from mien.face.create import topology as topo
-from mien.face.create.eyes import EyeModel, Iris, build_eye, find_iris, lid_lines
+from mien.face.create.eyes import EyeModel, build_eye
 from mien.face.create.faceframe import FaceFrame
-from mien.face.create.lids import follow_lids, snap_lids
 from mien.face.create.mesh import coarse_points
 from mien.face.create.mouth import LOWER_RECT, UPPER_RECT, own_teeth_visible
-from mien.face.create.networks import FaceNetworks
+from mien.face.create.points import FacePoints
 from mien.face.create.sampling import luminance, sample_rect
 from mien.face.create.shapes import MouthMeasures
 from mien.face.format import EyeSpec, Line, MouthSpec, Side
@@ -26,7 +25,7 @@ __all__ = [
     "BuiltMouth",
     "build_mouth",
     "eye_spec",
-    "find_eyes",
+    "cut_eyes",
     "insets",
     "own_teeth_visible",
 ]
@@ -48,34 +47,15 @@ class BuiltMouth:
     textures: dict[str, Bytes]
 
 
-def find_eyes(
-    nets: FaceNetworks, picture: Bytes, frame: FaceFrame, points: Doubles, p: Doubles
-) -> dict[Side, EyeModel]:
-    """Both eyes; moves the lid points of `p` (face units) to where the iris network sees the lids."""
-    pixel_centred = points.copy()
-    pixel_centred[:, :2] -= 0.5
-    contours = nets.iris(picture, pixel_centred)
-    lines: dict[Side, tuple[Doubles, Doubles]] = {}
-    irises: dict[Side, Iris] = {}
-    for side in topo.SIDES:
-        lids, rim = (frame.to_face(c + 0.5) for c in contours[side])
-        lines[side] = snap_lids(picture, frame, *lid_lines(p, lids, side))
-        irises[side] = find_iris(picture, frame, rim, *lines[side])
-    # Both irises of a person have one size: where they differ, the better seen one tells.
-    better, other = sorted(topo.SIDES, key=lambda s: -irises[s].score)
-    widths = [float(np.ptp(lines[s][0][:, 0])) for s in topo.SIDES]
-    facing = min(widths) > 0.85 * max(widths)  # a turned head's irises differ in the picture
-    if facing and irises[better].score > 0 and abs(irises[other].radius / irises[better].radius - 1) > 0.07:
-        again = find_iris(
-            picture, frame, np.tile(irises[other].centre, (5, 1)), *lines[other], radius=irises[better].radius
-        )
-        irises[other] = again
+def cut_eyes(picture: Bytes, frame: FaceFrame, p: Doubles, found: FacePoints) -> dict[Side, EyeModel]:
+    """Both eyes in layers. `p`: the 468 points in face units, lids where the picture shows them."""
     eyes: dict[Side, EyeModel] = {}
     for side in topo.SIDES:
-        upper, lower = lines[side]
-        follow_lids(p, side, upper, lower)
-        iris = irises[side]
-        eyes[side] = build_eye(picture, frame, side, upper, lower, iris.centre, iris.radius, FEATHER)
+        upper, lower = p[list(topo.EYE_UPPER[side])], p[list(topo.EYE_LOWER[side])]
+        iris = found.irises[side]
+        eyes[side] = build_eye(
+            picture, frame, side, upper, lower, frame.to_face(iris.centre), iris.radius / frame.sc, FEATHER
+        )
     return eyes
 
 

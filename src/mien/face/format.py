@@ -430,13 +430,13 @@ def _unpack(data: bytes) -> Package:
             raise PackageError(f"The package has {len(entries)} entries; at most {MAX_ENTRIES} are allowed.")
         if any("/" in e.filename or "\\" in e.filename or e.filename.startswith(".") for e in entries):
             raise PackageError("The package holds a path with folders.")
-        strange = [e.filename for e in entries if e.filename not in ENTRY_NAMES]
-        if strange:
-            raise PackageError(f"The package holds an entry that does not belong there: {strange[0][:40]!r}.")
         if len({e.filename for e in entries}) != len(entries):
             raise PackageError("The package names an entry twice.")
         if sum(e.file_size for e in entries) > MAX_UNPACKED:
             raise PackageError(f"The package unpacks to more than {MAX_UNPACKED >> 20} MB.")
+        strange = [e.filename for e in entries if e.filename not in ENTRY_NAMES]
+        if strange:
+            raise PackageError(f"The package holds an entry that does not belong there: {strange[0][:40]!r}.")
         sizes = {e.filename: e.file_size for e in entries}
 
         def member(name: str) -> bytes:

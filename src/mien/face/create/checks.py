@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from mien.face.create import evidence
 from mien.face.create import topology as topo
 from mien.face.create.decode import Picture
+from mien.face.create.drawn import FLAT_SHARE, flat_share
 from mien.face.create.errors import PictureError
 from mien.face.create.networks import Detection, FaceNetworks
 
@@ -153,13 +154,14 @@ def _check(nets: FaceNetworks, picture: Picture, detection: Detection, scale: fl
 def _believe(nets: FaceNetworks, picture: Picture, points: Doubles) -> None:
     """Raises PictureError unless this is a human face with a mouth that shows."""
     likeness = evidence.measure_likeness(nets, picture.rgb, points)
-    if likeness.doubt <= evidence.UNSURE:
+    if likeness.doubt <= evidence.MAX_DOUBT:
         return
     mouth = evidence.mouth_evidence(picture.rgb, points)
+    if likeness.doubt <= evidence.MAX_DRAWN_DOUBT and mouth >= evidence.DRAWN_MOUTH:
+        if flat_share(picture.rgb, points) > FLAT_SHARE:
+            return
     hidden = mouth < evidence.MIN_MOUTH
-    if likeness.doubt <= evidence.MAX_DOUBT and not hidden:
-        return
-    if likeness.certainty >= evidence.PERSON or (likeness.doubt <= evidence.MAX_DOUBT and hidden):
+    if likeness.certainty >= (evidence.HALF_PERSON if hidden else evidence.PERSON):
         raise PictureError(
             "mouth_hidden",
             f"The mouth is covered or hardly visible (lips {mouth:.1f}, at least {evidence.MIN_MOUTH:.1f} needed; doubt "

@@ -25,12 +25,16 @@ Doubles = NDArray[np.float64]
 
 MAX_DOUBT = 1.25
 """Faces measure below 1.0 (most below 0), faces with a covered mouth above 1.35, animals above 2.2."""
-UNSURE = 0.6
-"""From this doubt on a mouth has to show to be believed."""
-MIN_MOUTH = 0.9
-"""Visible mouths measure above 1.15 (a sfumato smile), plain covers below 0.8."""
-PERSON = 0.78
-"""Least certainty of a person whose mouth is covered; animals measure below."""
+MAX_DRAWN_DOUBT = 2.6
+"""The same for flat drawings with a clearly drawn mouth: the networks know photographs."""
+DRAWN_MOUTH = 6.0
+"""Such mouths measure above 9."""
+MIN_MOUTH = 0.8
+"""Visible mouths measure above 0.85 (1.15 in colour), plain covers below 0.75."""
+PERSON = 0.80
+"""Least certainty of a person whose mouth is covered by something with lines of its own; animals measure below."""
+HALF_PERSON = 0.72
+"""The same where no mouth shows at all."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -104,12 +104,13 @@ def foreground(canvas: Bytes, matte: Floats, reach: float) -> Bytes:
     image = canvas.astype(np.float32) / 255
     a = matte[..., None]
     person: Floats = image
-    for radius in (reach, max(2.0, reach / 6)):
+    behind: Floats = image
+    for radius in (reach, max(2.0, reach / 12)):
         size = (int(radius) * 2 + 1,) * 2
         weight = cv2.blur(matte, size)[..., None]
         person_mean = cv2.blur(person * a, size) / np.maximum(weight, 1e-4)
-        rest_mean = cv2.blur(image * (1 - a), size) / np.maximum(1 - weight, 1e-4)
-        person = person_mean + a * (image - a * person_mean - (1 - a) * rest_mean)
+        behind = cv2.blur(behind * (1 - a), size) / np.maximum(1 - weight, 1e-4)
+        person = person_mean + a * (image - a * person_mean - (1 - a) * behind)
         person = np.where(soft[..., None] | (a < 0.5), np.clip(person, 0, 1), image)
     return np.asarray((person * 255 + 0.5).clip(0, 255), np.uint8)
 

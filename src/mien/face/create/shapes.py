@@ -174,8 +174,11 @@ def _mouth_shapes(p: Doubles, measures: MouthMeasures) -> dict[str, Doubles]:
     shapes["tongue"] = 0.45 * shapes["lower_down"]  # or the tip between the teeth would hide behind the lip
     # The nose stays; the skin between it and the lip takes up what the lip does, over all its length.
     nose = smooth_step(base - 0.02, base + max(0.06, 0.85 * philtrum), p[:, 1])[:, None]
-    opened = {i: np.array([0.0, -min(0.09 * measures.jaw, 0.25 * philtrum) * (1 - s[i] ** 2) * (i in topo.UPPER_LIP)]) for i in topo.LIPS}
+    rise = min(0.09 * measures.jaw, 0.25 * philtrum)
+    opened = {i: np.array([0.0, -rise * (1 - s[i] ** 2) * (i in topo.UPPER_LIP)]) for i in topo.LIPS}
     shapes["jaw"] = shapes["jaw"] + lips(opened, 0.6) * nose
+    # Lips drawn together keep the jaw from opening all the way.
+    shapes["jaw_pucker"] = shapes["jaw_pucker"] - 0.25 * shapes["jaw"]
     for name in shapes:
         if name not in ("jaw",):
             shapes[name] = shapes[name] * nose  # the nose stays

@@ -54,7 +54,11 @@ def _covered(pixels: Bytes, colour: tuple[int, int, int], *, noise: float = 0.0)
 def _png_header(width: int, height: int) -> bytes:
     chunk = b"IHDR" + struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
     return (
-        b"\x89PNG\r\n\x1a\n" + struct.pack(">I", 13) + chunk + struct.pack(">I", zlib.crc32(chunk)) + b"\0\0\x10\0IDAT\x78"
+        b"\x89PNG\r\n\x1a\n"
+        + struct.pack(">I", 13)
+        + chunk
+        + struct.pack(">I", zlib.crc32(chunk))
+        + b"\0\0\x10\0IDAT\x78"
     )
 
 
@@ -142,7 +146,8 @@ def test_what_is_no_face_is_refused_in_words(what: str, tmp_path: Path) -> None:
     with pytest.raises(PictureError) as caught:
         create_package(make(), tmp_path / "no.zip")
     assert caught.value.reason in reasons
-    assert str(caught.value)[0].isupper() and str(caught.value).endswith(".")
+    assert str(caught.value)[0].isupper()
+    assert str(caught.value).endswith(".")
     assert not list(tmp_path.iterdir())
 
 
@@ -229,7 +234,8 @@ def test_a_face_is_found_where_it_is_small_in_a_large_picture() -> None:
     canvas[1500 : 1500 + face.shape[0], 300 : 300 + face.shape[1]] = face
     chosen = choose_face(networks(Settings().models_dir), decode(encoded(canvas)))
     x, y = chosen.points[:, :2].mean(0)
-    assert 300 < x < 300 + face.shape[1] and y > 1500
+    assert 300 < x < 300 + face.shape[1]
+    assert y > 1500
 
 
 def test_an_alpha_channel_is_the_matte(tmp_path: Path) -> None:
@@ -244,10 +250,13 @@ def test_an_alpha_channel_is_the_matte(tmp_path: Path) -> None:
     assert any("transparent" in note for note in info.notes)
     magenta = (package.still.astype(int) - [255, 0, 255]).__abs__().max(2) < 40
     assert not magenta.any()
-    assert package.matte[:20].max() == 0 and package.matte[int(package.frame.o[1]), int(package.frame.o[0])] == 255
+    assert package.matte[:20].max() == 0
+    assert package.matte[int(package.frame.o[1]), int(package.frame.o[0])] == 255
 
 
-@pytest.mark.parametrize(("width", "height", "mode"), [(8000, 6000, "RGBA"), (8000, 6000, "I;16"), (8000, 6000, "CMYK")])
+@pytest.mark.parametrize(
+    ("width", "height", "mode"), [(8000, 6000, "RGBA"), (8000, 6000, "I;16"), (8000, 6000, "CMYK")]
+)
 def test_the_largest_pictures_are_decoded_in_bounded_memory(width: int, height: int, mode: str, tmp_path: Path) -> None:
     path = tmp_path / ("a.tif" if mode == "CMYK" else "a.png")
     Image.new(mode, (width, height), None).save(path, **({"compression": "tiff_lzw"} if mode == "CMYK" else {}))
@@ -256,7 +265,7 @@ def test_the_largest_pictures_are_decoded_in_bounded_memory(width: int, height: 
         "p = decode(Path(sys.argv[1])); assert max(p.rgb.shape) == 2560; "
         "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)"
     )
-    done = subprocess.run(  # noqa: S603
+    done = subprocess.run(
         [sys.executable, "-c", script, str(path)], capture_output=True, text=True, check=True, timeout=120
     )
     assert int(done.stdout) < 700  # MB, of which the interpreter and its libraries take about 100

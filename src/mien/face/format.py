@@ -192,9 +192,7 @@ class RigRecord(_Model):
 
 
 class _File(_Model):
-    file: Literal[
-        "picture.webp", "picture.jpg", "picture.png", "plate.webp", "plate.jpg", "plate.png", "matte.png"
-    ]
+    file: Literal["picture.webp", "picture.jpg", "picture.png", "plate.webp", "plate.jpg", "plate.png", "matte.png"]
 
 
 class _Array(_Model):
@@ -243,7 +241,8 @@ class Meta(_Model):
 class Package:
     """A digital human, ready to draw. Shapes: picture (H, W, 3) u8 RGB; rest, source (n, 2); weights (n, 4);
     triangles (t, 3); grid (rows, cols, 4); each key (n, 2); atlas (h, w, 4) u8 straight-alpha RGBA; plate (H, W,
-    3) and matte (H, W) or None. `transparent`: a viewer that can leaves the plate away. `rig`: what it was made from, absent in old packages."""
+    3) and matte (H, W) or None. `transparent`: a viewer that can leaves the plate away. `rig`: what it was made from,
+    absent in old packages."""
 
     name: str
     style: Style

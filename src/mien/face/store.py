@@ -189,7 +189,9 @@ class PackageStore:
         wanted = self._checked(self.resolve(avatar_id))
         target = self._checked(new_id or wanted)
         if any(human.id == target for human in default_humans()):
-            raise UnknownAvatar(f"{avatar_id} comes with Mien and stays as it is; keep the edited one under another id.")
+            raise UnknownAvatar(
+                f"{avatar_id} comes with Mien and stays as it is; keep the edited one under another id."
+            )
         parsed = edits if isinstance(edits, Edits) else parse_edits(edits)
         self._keep(target, rerig_file(self.path(wanted).read_bytes(), parsed))
         return target

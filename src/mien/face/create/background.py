@@ -52,8 +52,8 @@ def parse_background(text: str | bytes) -> Background:
         return Background("image", image=decode(Path(word)).rgb)
     raise PictureError(
         "background",
-        f"{word[:80]!r} is no background: use keep, transparent, a colour like #20304a, {', '.join(NAMED)}, or the path "
-        "of a picture.",
+        f"{word[:80]!r} is no background: use keep, transparent, a colour like #20304a, {', '.join(NAMED)}, or the "
+        "path of a picture.",
     )
 
 

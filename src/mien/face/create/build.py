@@ -103,4 +103,3 @@ def read_hash(data: bytes) -> str:
     import hashlib
 
     return hashlib.sha256(data).hexdigest()
-

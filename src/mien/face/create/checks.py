@@ -147,7 +147,9 @@ def _check(nets: FaceNetworks, picture: Picture, detection: Detection, scale: fl
             "150 or more look good."
         )
     if abs(yaw) > TURNED_YAW:
-        notes.append(f"The head is turned {abs(yaw):.0f}° to the side; mouth and gaze look best below {TURNED_YAW:.0f}°.")
+        notes.append(
+            f"The head is turned {abs(yaw):.0f}° to the side; mouth and gaze look best below {TURNED_YAW:.0f}°."
+        )
     return ChosenFace(points, tuple(notes))
 
 
@@ -157,20 +159,20 @@ def _believe(nets: FaceNetworks, picture: Picture, points: Doubles) -> None:
     if likeness.doubt <= evidence.MAX_DOUBT:
         return
     mouth = evidence.mouth_evidence(picture.rgb, points)
-    if likeness.doubt <= evidence.MAX_DRAWN_DOUBT and mouth >= evidence.DRAWN_MOUTH:
-        if flat_share(picture.rgb, points) > FLAT_SHARE:
-            return
+    drawn = mouth >= evidence.DRAWN_MOUTH and flat_share(picture.rgb, points) > FLAT_SHARE
+    if drawn and likeness.doubt <= evidence.MAX_DRAWN_DOUBT:
+        return
     hidden = mouth < evidence.MIN_MOUTH
     if likeness.certainty >= (evidence.HALF_PERSON if hidden else evidence.PERSON):
         raise PictureError(
             "mouth_hidden",
-            f"The mouth is covered or hardly visible (lips {mouth:.1f}, at least {evidence.MIN_MOUTH:.1f} needed; doubt "
-            f"{likeness.doubt:.1f}, at most {evidence.MAX_DOUBT:.2f}). Use a picture without a mask, hand, microphone or "
-            "scarf before the mouth.",
+            f"The mouth is covered or hardly visible (lips {mouth:.1f}, at least {evidence.MIN_MOUTH:.1f} needed; "
+            f"doubt {likeness.doubt:.1f}, at most {evidence.MAX_DOUBT:.2f}). Use a picture without a mask, hand, "
+            "microphone or scarf before the mouth.",
         )
     raise PictureError(
         "not_human",
-        f"What was found is not a human face, or too little of one: certainty {likeness.certainty:.2f} (people measure "
-        f"0.85 and more), landmarks wander by {100 * likeness.wander:.1f} % (below 1.8 %). Use a picture of one person, "
-        "photographed, painted or drawn, who looks at the camera.",
+        f"What was found is not a human face, or too little of one: certainty {likeness.certainty:.2f} (people "
+        f"measure 0.85 and more), landmarks wander by {100 * likeness.wander:.1f} % (below 1.8 %). Use a picture of "
+        "one person, photographed, painted or drawn, who looks at the camera.",
     )

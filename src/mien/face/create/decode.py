@@ -172,7 +172,10 @@ def _to_srgb(image: Image.Image) -> Image.Image:
         try:
             source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
             converted = ImageCms.profileToProfile(
-                image.convert("RGB") if image.mode == "RGBA" else image, source, ImageCms.createProfile("sRGB"), outputMode="RGB"
+                image.convert("RGB") if image.mode == "RGBA" else image,
+                source,
+                ImageCms.createProfile("sRGB"),
+                outputMode="RGB",
             )
             if converted is not None:
                 return converted

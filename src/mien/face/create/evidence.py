@@ -1,10 +1,10 @@
 """Is it a human face, and does its mouth show? The mesh network answers neither: it lays a human mesh over anything
 with two dark spots above a third.
 
-Two things tell animals, chance patterns and half-covered faces apart. The detector, asked again about an upright close-up, is sure of a
-person (photographed, painted or drawn: 0.86 to 0.96) and unsure of a dog or a monkey (0.5 to 0.8). And the mesh of a
-person stays where it is when the crop changes a little (0.7 to 1.7 % of the eye distance), that of an animal does not
-(1.8 to 3.7 %). Either alone overlaps for blurred or strongly turned heads; their sum does not.
+Two things tell animals, chance patterns and half-covered faces apart. The detector, asked again about an upright
+close-up, is sure of a person (photographed, painted or drawn: 0.86 to 0.96) and unsure of a dog or a monkey (0.5 to
+0.8). And the mesh of a person stays where it is when the crop changes a little (0.7 to 1.7 % of the eye distance), that
+of an animal does not (1.8 to 3.7 %). Either alone overlaps for blurred or strongly turned heads; their sum does not.
 """
 
 from __future__ import annotations
@@ -83,7 +83,7 @@ def mouth_evidence(rgb: Bytes, points: Doubles) -> float:
     if lips.sum() < 20 or ring.sum() < 20:
         return 0.0
     skin = np.median(lab[ring], axis=0)
-    spread = np.median(np.abs(lab[ring] - skin), axis=0) + [3.0, 1.2, 1.2]
+    spread = [*np.median(np.abs(lab[ring] - skin), axis=0), 3.0, 1.2, 1.2]
     colour = np.linalg.norm(((np.median(lab[lips], axis=0) - skin) / spread)[1:])
     # The line between the lips: every column's darkest place against the lips above and below it.
     grey = luminance(cv2.GaussianBlur(patch, (0, 0), 0.8))
@@ -95,4 +95,3 @@ def mouth_evidence(rgb: Bytes, points: Doubles) -> float:
         depth.append(float(min(column[: len(column) // 3 + 1].max(), column[-len(column) // 3 :].max()) - column.min()))
     line = float(np.median(depth)) / (2.0 * float(spread[0]) + 2.0) if depth else 0.0
     return float(0.5 * colour + line)
-

@@ -86,7 +86,8 @@ def find_iris(
     ring = np.stack([np.cos(angles), np.sin(angles)], -1)
     ink, to_ink = _difference_to_white(image, frame, upper, lower)
     k, dx, dy = (
-        g.reshape(-1, 1) for g in np.meshgrid(scales, np.linspace(-0.6, 0.6, 13), np.linspace(-0.2, 0.2, 5), indexing="ij")
+        g.reshape(-1, 1)
+        for g in np.meshgrid(scales, np.linspace(-0.6, 0.6, 13), np.linspace(-0.2, 0.2, 5), indexing="ij")
     )
     r = start * k[..., None]
     c = centre + np.stack([dx * start, dy * opening], -1)

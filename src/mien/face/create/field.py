@@ -41,7 +41,9 @@ def _index(v: Doubles, count: int, length: int, step: int) -> Doubles:
     return np.interp(v, places, np.arange(count))
 
 
-def build_field(frame: FaceFrame, points: Doubles, size: tuple[int, int], *, layered: bool = False, step: int = 20) -> Field:
+def build_field(
+    frame: FaceFrame, points: Doubles, size: tuple[int, int], *, layered: bool = False, step: int = 20
+) -> Field:
     """`points`: the 468 landmarks, canvas pixels with z; `size`: canvas (width, height). A `layered` person moves over
     a background that stays, so the whole head with its hair may move as one."""
     width, height = size

@@ -32,10 +32,13 @@ def snap_lids(image: Bytes, frame: FaceFrame, upper: Doubles, lower: Doubles) ->
 
     offsets = np.linspace(-0.55, 0.35, ROWS) * opening
     lab = _lab(image, frame, x, up, offsets)
-    light = cv2.GaussianBlur(lab[..., 0], (0, 0), 1.2)
+    light = np.asarray(cv2.GaussianBlur(lab[..., 0], (0, 0), 1.2), np.float32)
     # The lash line is darker than the skin above it in every column; below it there may be white or a dark iris.
     step = _difference(light, 4)
-    cost = -np.clip(step / max(float(np.percentile(step, 96)), 6.0), -0.6, 1) + 0.5 * (offsets[:, None] / (0.35 * opening)) ** 2
+    cost = (
+        -np.clip(step / max(float(np.percentile(step, 96)), 6.0), -0.6, 1)
+        + 0.5 * (offsets[:, None] / (0.35 * opening)) ** 2
+    )
     path = cheapest_path(cost, 0.22)
     shift = offsets[path] + _lash_thickness(light, path, offsets, opening)
     new_up = up + _smooth(shift) * ends
@@ -46,7 +49,10 @@ def snap_lids(image: Bytes, frame: FaceFrame, upper: Doubles, lower: Doubles) ->
     other = np.minimum(np.linalg.norm((lab - skin) * [0.6, 1.0, 1.0], axis=2), DIFFERENT).astype(np.float32)
     other = np.asarray(cv2.GaussianBlur(other, (0, 0), 1.2), np.float32)
     step = _difference(other, 4)
-    cost = -np.clip(step / max(float(np.percentile(step, 96)), 6.0), -0.6, 1) + 0.6 * (offsets[:, None] / (0.40 * opening)) ** 2
+    cost = (
+        -np.clip(step / max(float(np.percentile(step, 96)), 6.0), -0.6, 1)
+        + 0.6 * (offsets[:, None] / (0.40 * opening)) ** 2
+    )
     new_lo = lo + _smooth(offsets[cheapest_path(cost, 0.22)]) * ends
     new_lo = np.maximum(new_lo, new_up + 0.10 * opening * ends)
 
@@ -146,4 +152,3 @@ def _smooth(shift: Doubles) -> Doubles:
     return np.asarray(
         cv2.GaussianBlur(shift.astype(np.float32)[None], (0, 0), 3.0, borderType=cv2.BORDER_REPLICATE)[0], np.float64
     )
-

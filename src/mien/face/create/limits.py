@@ -70,7 +70,7 @@ def fit_limits(package: Package, points: Doubles) -> tuple[Package, tuple[str, .
         ty=whole.ty,
     )
     tight = sorted(name for name, share in shares.items() if share < 0.75)
-    notes = ()
+    notes: tuple[str, ...] = ()
     if tight:
         told = ", ".join(f"{name} {100 * shares[name]:.0f} %" for name in tight)
         notes = (f"Some movements are smaller than usual, because the picture cannot bear more: {told}.",)
@@ -79,7 +79,10 @@ def fit_limits(package: Package, points: Doubles) -> tuple[Package, tuple[str, .
 
 def folded(package: Package, keys: Mapping[str, Floats], weights: Mapping[str, float]) -> NDArray[np.intp]:
     """Triangles that turn over visibly at these key weights."""
-    now, before = _areas(_moved(package, keys, weights), package.triangles), _areas(package.rest.astype(np.float64), package.triangles)
+    now, before = (
+        _areas(_moved(package, keys, weights), package.triangles),
+        _areas(package.rest.astype(np.float64), package.triangles),
+    )
     return np.flatnonzero((now * before < 0) & (np.minimum(np.abs(now), np.abs(before)) > VISIBLE))
 
 

@@ -40,13 +40,13 @@ def person_matte(nets: FaceNetworks, canvas: Bytes, frame: FaceFrame) -> Floats:
         part = rough[y0:y1, x0:x1]
         rough[y0:y1, x0:x1] = part + (close - part) * fade
     k = min(1.0, GUIDE_SIDE / max(h, w))
-    guide = cv2.resize(canvas, None, fx=k, fy=k, interpolation=cv2.INTER_AREA).astype(np.float32) / 255
-    small = cv2.resize(rough, guide.shape[1::-1], interpolation=cv2.INTER_AREA)
+    guide = np.asarray(cv2.resize(canvas, None, fx=k, fy=k, interpolation=cv2.INTER_AREA), np.float32) / np.float32(255)
+    small = np.asarray(cv2.resize(rough, guide.shape[1::-1], interpolation=cv2.INTER_AREA), np.float32)
     radius = max(3, round(0.035 * frame.sc * k))
-    a, b = _guided(guide, np.clip(small, 0, 1), radius, 2e-4)
+    slope, offset = _guided(guide, np.clip(small, 0, 1), radius, 2e-4)
     full = canvas.astype(np.float32) / 255
-    a = cv2.resize(a, (w, h), interpolation=cv2.INTER_LINEAR)
-    b = cv2.resize(b, (w, h), interpolation=cv2.INTER_LINEAR)
+    a = cv2.resize(slope, (w, h), interpolation=cv2.INTER_LINEAR)
+    b = cv2.resize(offset, (w, h), interpolation=cv2.INTER_LINEAR)
     fitted = (full * a).sum(2) + b
     # Where the network is sure, texture inside the person or far away in the background has no say.
     sure = cv2.GaussianBlur(rough, (0, 0), max(1.0, 0.03 * frame.sc))
@@ -92,7 +92,7 @@ def trusted(matte: Floats, frame: FaceFrame, face: NDArray[np.float64]) -> bool:
 
 def alpha_matte(alpha: Bytes) -> Floats:
     """A matte that came with the picture, 0…1."""
-    return np.asarray(alpha, np.float32) / 255
+    return np.asarray(alpha, np.float32) / np.float32(255)
 
 
 def foreground(canvas: Bytes, matte: Floats, reach: float) -> Bytes:
@@ -101,10 +101,10 @@ def foreground(canvas: Bytes, matte: Floats, reach: float) -> Bytes:
     soft = (matte > 0.004) & (matte < 0.996)
     if not soft.any():
         return canvas
-    image = canvas.astype(np.float32) / 255
+    image = canvas.astype(np.float32) / np.float32(255)
     a = matte[..., None]
-    person: Floats = image
-    behind: Floats = image
+    person: NDArray[np.floating] = image
+    behind: NDArray[np.floating] = image
     for radius in (reach, max(2.0, reach / 12)):
         size = (int(radius) * 2 + 1,) * 2
         weight = cv2.blur(matte, size)[..., None]
@@ -132,7 +132,8 @@ def clean_plate(canvas: Bytes, matte: Floats, reach: float) -> Bytes:
     h, w = canvas.shape[:2]
     size = (max(2, w // PLATE_SCALE), max(2, h // PLATE_SCALE))
     k = max(1, int(reach)) * 2 + 1
-    person = cv2.dilate((matte > 0.02).astype(np.uint8), cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (k, k)))
+    around = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (k, k))
+    person = np.asarray(cv2.dilate((matte > 0.02).astype(np.uint8), around), np.uint8)
     known = (cv2.resize(person * np.float32(1), size, interpolation=cv2.INTER_AREA) < 0.01).astype(np.float32)
     if known.sum() < 16:
         return np.broadcast_to(canvas.reshape(-1, 3).mean(0), canvas.shape).astype(np.uint8)
@@ -161,7 +162,7 @@ def _fill(image: Floats, known: Floats) -> Floats:
             )
         )
     colour, weight = levels[-1]
-    out: Floats = colour / np.maximum(weight, 1e-6)[..., None]
+    out = np.asarray(colour / np.maximum(weight, 1e-6)[..., None], np.float32)
     for colour, weight in reversed(levels[:-1]):
         up = np.asarray(cv2.resize(out, weight.shape[1::-1], interpolation=cv2.INTER_LINEAR), np.float32)
         share = np.clip(weight, 0, 1)[..., None]
@@ -172,9 +173,9 @@ def _fill(image: Floats, known: Floats) -> Floats:
 
 def _grain(canvas: Bytes, person: Bytes) -> Floats:
     """Noise like the background's own, or the filled part would look airbrushed."""
-    grey = cv2.cvtColor(canvas, cv2.COLOR_RGB2GRAY).astype(np.float32)
+    grey = np.asarray(cv2.cvtColor(canvas, cv2.COLOR_RGB2GRAY), np.float32)
     fine = np.abs(grey - cv2.GaussianBlur(grey, (0, 0), 1.5))
-    amount = float(np.clip(np.median(fine[person == 0]) * 1.48, 0, 4))
+    amount = float(np.clip(float(np.median(fine[person == 0])) * 1.48, 0, 4))
     noise = np.random.default_rng(1).normal(0, amount, grey.shape).astype(np.float32)
     return np.asarray(cv2.GaussianBlur(noise, (0, 0), 0.6), np.float32)
 

@@ -24,8 +24,8 @@ __all__ = [
     "UPPER_RECT",
     "BuiltMouth",
     "build_mouth",
-    "eye_spec",
     "cut_eyes",
+    "eye_spec",
     "insets",
     "own_teeth_visible",
 ]

@@ -1,4 +1,4 @@
-"""Picture → canvas: the part to show, at the size of a call, with person and background apart where that is possible."""
+"""Picture → canvas: the part to show, at the size of a call, person and background apart where that is possible."""
 
 from __future__ import annotations
 
@@ -90,10 +90,7 @@ def _layers(
         notes = (
             "Hair and shoulders could not be cut out cleanly; a PNG with a transparent background gives a clean edge.",
         )
-    if own_alpha:
-        picture = matting.spread_colours(inner, matte)
-    else:
-        picture = matting.foreground(inner, matte, 0.10 * frame.sc)
+    picture = matting.spread_colours(inner, matte) if own_alpha else matting.foreground(inner, matte, 0.1 * frame.sc)
     picture, matte, _ = _extended(picture, matte, picture, pads, frame.sc)
     plate = render_background(background, target)
     # What nobody sees takes the colour of the plate: it packs smaller, and previews need no second layer.
@@ -110,20 +107,20 @@ def _padded(inner: Bytes, pads: Pads) -> Bytes:
     return np.asarray(cv2.copyMakeBorder(inner, *pads, cv2.BORDER_REPLICATE), np.uint8)
 
 
-def _extended(
-    inner: Bytes, matte: Floats, plate: Bytes, pads: Pads, sc: float
-) -> tuple[Bytes, Floats, Bytes]:
+def _extended(inner: Bytes, matte: Floats, plate: Bytes, pads: Pads, sc: float) -> tuple[Bytes, Floats, Bytes]:
     """Picture, matte and plate on the whole canvas: the background goes on mirrored and soft, a person that is cut by
     the border fades out into it."""
     if not any(pads):
         return inner, matte, plate
     h, w = inner.shape[:2]
-    top, bottom, left, right = pads
+    _top, _bottom, _left, _right = pads
     outside = _distance_outside(h, w, pads)
     behind = _soft_mirror(plate, pads, outside)
     person = np.asarray(cv2.copyMakeBorder(matte, *pads, cv2.BORDER_REPLICATE), np.float32)
     fade = np.clip(1 - outside / (FADE * sc), 0, 1) ** 1.5
-    person = np.asarray(np.where(outside > 0, cv2.GaussianBlur(person, (0, 0), max(1.0, 0.10 * sc)) * fade, person), np.float32)
+    person = np.asarray(
+        np.where(outside > 0, cv2.GaussianBlur(person, (0, 0), max(1.0, 0.10 * sc)) * fade, person), np.float32
+    )
     colours = _padded(inner, pads).astype(np.float32)
     blurred = cv2.GaussianBlur(colours, (0, 0), max(1.0, 0.08 * sc))
     far = np.clip(outside / (0.25 * sc), 0, 1)[..., None]

@@ -139,7 +139,9 @@ def _mouth_shapes(p: Doubles, measures: MouthMeasures) -> dict[str, Doubles]:
         bell = 1 - s[i] ** 2
         corner = i in topo.CORNERS
         full = np.sqrt(max(bell, 0.0)) - bell  # ellipse minus arc
-        share = float(np.clip(height[i] / max(tallest[float(side[i])] * max(bell, 0.15), 1e-6), 0, 1))  # 1 on the outer line
+        share = float(
+            np.clip(height[i] / max(tallest[float(side[i])] * max(bell, 0.15), 1e-6), 0, 1)
+        )  # 1 on the outer line
         dy = side[i] * (0.50 * full * tallest[float(side[i])] * share + 0.014 * mw * bell * share)
         dy -= (0.10 if side[i] > 0 else -0.02) * off_line[i] * bell
         pucker[i] = np.array([-0.37 * (p[i, 0] - mc[0]), 0.0 if corner else dy])
@@ -168,7 +170,14 @@ def _mouth_shapes(p: Doubles, measures: MouthMeasures) -> dict[str, Doubles]:
         upper[i] = np.array([0.0, -raised * bell if is_upper else 0.0])
         lower[i] = np.array([0.0, 0.115 * mw * bell if is_lower else 0.0])
         fv[i] = np.array(
-            [0.0, (-0.53 * raised * bell) if is_upper else (-0.045 - 0.05 * (i in OUT_LO)) * mw * bell if is_lower else 0.0]
+            [
+                0.0,
+                (-0.53 * raised * bell)
+                if is_upper
+                else (-0.045 - 0.05 * (i in OUT_LO)) * mw * bell
+                if is_lower
+                else 0.0,
+            ]
         )
     shapes["upper_up"], shapes["lower_down"], shapes["fv"] = lips(upper, 0.6), lips(lower, 0.6), lips(fv, 0.6)
     shapes["tongue"] = 0.45 * shapes["lower_down"]  # or the tip between the teeth would hide behind the lip

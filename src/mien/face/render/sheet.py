@@ -104,9 +104,7 @@ def limits_sheet(package: Package) -> Bytes:
     wide = (x0 - 0.3 * (x1 - x0), y0 - 0.1 * (y1 - y0), x1 + 0.3 * (x1 - x0), y1 + 0.35 * (y1 - y0))
     width = TILE * COLUMNS
     mouths = ("jaw +1", "pucker +1", "wide +1", "smile +1", "tongue +1", *COMBINATIONS)
-    return np.vstack(
-        [_rows(frames, tuple(poses), wide, COLUMNS, width), _rows(frames, mouths, close, 6, width)]
-    )
+    return np.vstack([_rows(frames, tuple(poses), wide, COLUMNS, width), _rows(frames, mouths, close, 6, width)])
 
 
 def _boxes(package: Package, renderer: Renderer) -> tuple[tuple[float, ...], tuple[float, ...], tuple[float, ...]]:

@@ -83,7 +83,7 @@ def mouth_evidence(rgb: Bytes, points: Doubles) -> float:
     if lips.sum() < 20 or ring.sum() < 20:
         return 0.0
     skin = np.median(lab[ring], axis=0)
-    spread = [*np.median(np.abs(lab[ring] - skin), axis=0), 3.0, 1.2, 1.2]
+    spread = np.median(np.abs(lab[ring] - skin), axis=0) + np.array([3.0, 1.2, 1.2])
     colour = np.linalg.norm(((np.median(lab[lips], axis=0) - skin) / spread)[1:])
     # The line between the lips: every column's darkest place against the lips above and below it.
     grey = luminance(cv2.GaussianBlur(patch, (0, 0), 0.8))

@@ -50,7 +50,7 @@ def measure_tones(image: Bytes, frame: FaceFrame, p: Doubles, whites: Doubles | 
     # eyes lie in shadow, the skin tells.
     white = whites if whites is not None else skin
     white_lum = float(luminance(white))
-    level = float(np.clip(max(1.10 * white_lum, 0.98 * skin_lum, 96.0), 96, 236))
+    level = float(np.clip(max(1.10 * white_lum, 1.12 * skin_lum, 96.0), 96, 236))
     cast = np.clip(white / max(white_lum, 1.0), 0.55, 1.2)
     warm = np.array([1.030, 1.0, 0.930])
     tint = np.clip(skin / max(skin_lum, 1.0), 0.6, 1.35)

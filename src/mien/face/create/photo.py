@@ -14,7 +14,7 @@ from mien.face.create.faceframe import FaceFrame
 from mien.face.create.mesh import coarse_points
 from mien.face.create.mouth import LOWER_RECT, UPPER_RECT, own_teeth_visible
 from mien.face.create.points import FacePoints
-from mien.face.create.sampling import luminance, sample_rect
+from mien.face.create.sampling import luminance, sample_points
 from mien.face.create.shapes import MouthMeasures
 from mien.face.format import EyeSpec, Line, MouthSpec, Side
 from mien.face.format import Tones as ToneSpec
@@ -145,16 +145,15 @@ def insets(p: Doubles, width: float, own_teeth: bool) -> Doubles:
 
 
 def _white(picture: Bytes, frame: FaceFrame, eye: EyeModel) -> Doubles:
-    """Colour of the white of an eye: a bright part of what lies between the lids."""
-    box = (
-        float(eye.upper[1, 0]),
-        float(eye.upper[:, 1].min()),
-        float(eye.upper[-2, 0]),
-        float(eye.lower[:, 1].max()),
-    )
-    pixels = sample_rect(picture, frame, box, (48, 20)).reshape(-1, 3)
+    """Colour of the white of an eye: the brighter half of what lies between the lids beside the iris."""
+    x = np.linspace(eye.upper[0, 0], eye.upper[-1, 0], 41)[4:-4]
+    top, bottom = (np.interp(x, line[:, 0], line[:, 1]) for line in (eye.upper, eye.lower))
+    rows = top + np.linspace(0.30, 0.80, 9)[:, None] * (bottom - top)
+    q = np.stack([np.broadcast_to(x, rows.shape), rows], -1)
+    outside = np.linalg.norm(q - eye.iris, axis=-1) > 1.08 * eye.radius
+    pixels = sample_points(picture, frame.to_px(q))[outside if outside.sum() > 12 else np.ones_like(outside)]
     lum = luminance(pixels)
-    bright = pixels[(lum > np.percentile(lum, 72)) & (lum < np.percentile(lum, 96))]
+    bright = pixels[(lum > np.percentile(lum, 55)) & (lum < np.percentile(lum, 95))]
     return np.asarray(np.median(bright if len(bright) else pixels, axis=0), np.float64)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from pathlib import Path
 from typing import Any
 
 import cv2
@@ -11,6 +12,7 @@ import pytest
 from numpy.typing import NDArray
 from playwright.sync_api import Page, Route
 
+from mien.face.create import create_package
 from mien.face.format import read_package
 from mien.face.motion.frame import motion
 from mien.face.render import Renderer
@@ -130,6 +132,31 @@ def test_a_smaller_drawing_looks_the_same_too(launch: Launch, store: PackageStor
     for name in ("rest", "aa", "blink", "turned"):
         expected = cv2.cvtColor(renderer.rgb(motion(**POSES[name])), cv2.COLOR_RGB2BGR)[area]
         assert psnr(drawn(page, POSES[name])[area], expected) >= LEAST_DB, name
+
+
+def test_the_page_shows_through_a_transparent_package(launch: Launch, tmp_path: Path) -> None:
+    info = create_package(default_humans()[0].picture, tmp_path / "t.zip", background="transparent")
+    data = info.path.read_bytes()
+    package = read_package(data)
+    assert package.matte is not None
+    page = open_sdk(launch, data)
+    width, height = 540, round(540 * package.size[1] / package.size[0])
+    load(page, width, height)
+    url: str = page.evaluate(
+        """() => { face.draw(sdk.motionOf({ jaw: 0.5, yaw: 5 }));
+        return document.querySelector('canvas').toDataURL('image/png') }"""
+    )
+    pixels = cv2.imdecode(np.frombuffer(base64.b64decode(url.split(",")[1]), np.uint8), cv2.IMREAD_UNCHANGED)
+    assert pixels is not None
+    assert pixels.shape[2] == 4
+    k = width / package.size[0]
+    x, y, unit = package.frame.o[0] * k, package.frame.o[1] * k, package.frame.sc * k
+    face = pixels[int(y - 0.3 * unit) : int(y + unit), int(x - 0.4 * unit) : int(x + 0.4 * unit)]
+    assert face[..., 3].min() == 255  # eyes and mouth too
+    matte = cv2.resize(package.matte, (width, height), interpolation=cv2.INTER_AREA)
+    away = cv2.dilate(matte, np.ones((61, 61), np.uint8)) == 0
+    assert away.any()
+    assert pixels[away][:, 3].max() == 0
 
 
 def test_drawing_goes_on_after_the_context_was_lost(launch: Launch, store: PackageStore) -> None:

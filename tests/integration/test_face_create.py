@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
+import json
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from mien.face.create import PictureError, create_package
+from mien.face.create import Edits, PictureError, create_package, export_points, parse_edits, rerig
 from mien.face.create import topology as topo
-from mien.face.create.build import networks
-from mien.face.format import Package, read_package
-from mien.face.motion.frame import motion, rest
-from mien.face.package import PackageStore, default_humans
+from mien.face.create.edit import IrisEdit
+from mien.face.format import Package, pack, read_package
+from mien.face.motion.frame import CHANNELS, motion, rest
+from mien.face.package import PackageStore, UnknownAvatar, default_humans
 from mien.face.render import Renderer
 from mien.face.render.pose import pose_of
-from mien.face.render.sheet import EXPRESSIONS, VISEMES
+from mien.face.render.sheet import COMBINATIONS, EXPRESSIONS, VISEMES, limits_sheet
 from mien.face.store import DefaultHuman
 from mien.settings import Settings
 from tests.support.face_pictures import default_picture, drawn_face, encoded
@@ -25,7 +27,6 @@ from tests.support.face_pictures import default_picture, drawn_face, encoded
 pytestmark = pytest.mark.integration
 
 Points = NDArray[np.float64]
-OUTSIDE_MOUTH = [1, 2, 6, 9, 10, 33, 133, 263, 362, 234, 454, 127, 356, 168, 197, 4]
 
 
 @pytest.fixture(scope="module")
@@ -45,36 +46,6 @@ def natural(tmp_path_factory: pytest.TempPathFactory) -> Package:
     return read_package(info.path)
 
 
-def _landmarks(picture: NDArray[np.uint8]) -> Points:
-    nets = networks(Settings().models_dir)
-    found = nets.detect(picture)
-    assert found, "no face in the rendered frame"
-    return nets.landmarks(picture, found[0])[0]
-
-
-def _opening(points: Points) -> float:
-    eyes = np.linalg.norm(points[topo.OUTER_EYE_L, :2] - points[topo.OUTER_EYE_R, :2])
-    return float(np.linalg.norm(points[14, :2] - points[13, :2]) / eyes)
-
-
-def test_mouth_opening_follows_the_jaw(natural: Package) -> None:
-    renderer = Renderer(natural, height=1280)
-    jaw = np.linspace(0, 1, 9)
-    measured = [_opening(_landmarks(renderer.rgb(motion(jaw=float(j))))) for j in jaw]
-    assert np.corrcoef(jaw, measured)[0, 1] > 0.95
-    assert measured[-1] - measured[0] > 0.1
-
-
-def test_visemes_keep_the_person(natural: Package) -> None:
-    renderer = Renderer(natural, height=1280)
-    still = _landmarks(renderer.rgb(rest()))
-    sc = np.linalg.norm(still[263, :2] - still[33, :2])
-    for name, channels in VISEMES.items():
-        moved = _landmarks(renderer.rgb(motion(**channels)))
-        away = np.linalg.norm(moved[OUTSIDE_MOUTH, :2] - still[OUTSIDE_MOUTH, :2], axis=1) / sc
-        assert float(np.median(away)) < 0.01, name
-
-
 @pytest.mark.parametrize("which", ["natural", "drawn"])
 def test_no_triangle_flips(which: str, request: pytest.FixtureRequest) -> None:
     package: Package = request.getfixturevalue(which)
@@ -92,28 +63,6 @@ def test_no_triangle_flips(which: str, request: pytest.FixtureRequest) -> None:
         now = areas(channels)
         flipped = (now * at_rest < 0) & (np.minimum(np.abs(now), np.abs(at_rest)) > 4e-4)
         assert not flipped.any(), name
-
-
-@pytest.mark.parametrize("which", ["natural", "drawn"])
-def test_closed_lids_leave_nothing_of_the_eye(which: str, request: pytest.FixtureRequest) -> None:
-    package: Package = request.getfixturevalue(which)
-    renderer = Renderer(package, height=package.size[1])
-    shut, open_ = renderer.rgb(motion(blink_l=1, blink_r=1)).astype(int), renderer.rgb(rest()).astype(int)
-    frame = package.frame
-    for eye in package.eyes.values():
-        assert eye.iris_rect is not None
-        x0, y0, x1, y1 = eye.iris_rect
-        q = np.array([(x0 + x1) / 2, (y0 + y1) / 2])
-        px = np.array(frame.o) + frame.sc * (q[0] * np.array(frame.ux) + q[1] * np.array(frame.uy))
-        r = 0.35 * (y1 - y0) / 2 * frame.sc
-        ys, xs = slice(int(px[1] - r), int(px[1] + r)), slice(int(px[0] - r), int(px[0] + r))
-        cheek = package.rest[50] if which == "natural" else package.rest[280]
-        at = np.array(frame.o) + frame.sc * (cheek[0] * np.array(frame.ux) + cheek[1] * np.array(frame.uy))
-        skin = open_[int(at[1]) - 4 : int(at[1]) + 4, int(at[0]) - 4 : int(at[0]) + 4].reshape(-1, 3).mean(0)
-        lid = shut[ys, xs].reshape(-1, 3)
-        iris = open_[ys, xs].reshape(-1, 3)
-        assert np.abs(lid.mean(0) - skin).max() < 60
-        assert np.abs(lid - skin).max(1).mean() < 0.6 * np.abs(iris - skin).max(1).mean()
 
 
 def test_gaze_moves_the_iris_not_the_face(natural: Package) -> None:
@@ -144,39 +93,123 @@ def test_canvas_sizes(size: tuple, tmp_path: Path) -> None:
     assert read_package(info.path).size == size[1]
 
 
-def _noise() -> bytes:
-    return encoded(np.random.default_rng(0).integers(0, 255, (400, 400, 3), np.uint8))
+def test_a_background_replaces_the_pictures_own(tmp_path: Path) -> None:
+    picture = default_picture(0)
+    assert picture is not None
+    package = read_package(create_package(picture, tmp_path / "b.zip", background="#1d6f42").path)
+    assert package.matte is not None
+    assert package.plate is not None
+    assert not package.transparent
+    green = np.abs(package.still.astype(int) - [0x1D, 0x6F, 0x42]).max(2) < 8
+    background = package.matte == 0
+    assert background.mean() > 0.15
+    assert green[background].mean() > 0.99
+    x, y = (int(v) for v in package.frame.o)
+    assert not green[y - 40 : y + 40, x - 60 : x + 60].any()
 
 
-def _small() -> bytes:
-    canvas = np.full((1400, 1400, 3), 210, np.uint8)
-    canvas[500:660, 600:720] = drawn_face(120, 160)
-    return encoded(canvas)
+def test_wide_canvases_continue_the_background_not_the_person(tmp_path: Path) -> None:
+    picture = default_picture(0)
+    assert picture is not None
+    package = read_package(create_package(picture, tmp_path / "w.zip", size="landscape").path)
+    assert package.matte is not None
+    assert max(package.matte[:, 0].max(), package.matte[:, -1].max()) == 0
+    assert package.matte[int(package.frame.o[1]), int(package.frame.o[0])] == 255
+
+
+# --- corrections
+
+
+def test_unchanged_points_give_the_same_face(natural: Package, drawn: Package) -> None:
+    for package in (natural, drawn):
+        again = rerig(package, export_points(package))
+        np.testing.assert_allclose(again.rest, package.rest, atol=0.01)
+        assert again.limits == package.limits
+        assert set(again.keys) == set(package.keys)
+
+
+def test_a_moved_point_moves_the_rig_and_its_surroundings(natural: Package) -> None:
+    before = export_points(natural)
+    x, y = before.points[topo.MOUTH_R]
+    after = rerig(natural, Edits(points={topo.MOUTH_R: (x - 14, y + 9)}))
+    moved = after.source[: topo.N_POINTS] - rerig(natural, Edits()).source[: topo.N_POINTS]
+    np.testing.assert_allclose(moved[topo.MOUTH_R], [-14, 9], atol=0.5)
+    assert np.linalg.norm(moved[[57, 186]], axis=1).min() > 2
+    assert np.linalg.norm(moved[topo.MOUTH_L]) < 1
+    alone = rerig(natural, Edits(points={topo.MOUTH_R: (x - 14, y + 9)}, follow=False))
+    assert np.linalg.norm((alone.source - rerig(natural, Edits()).source)[57]) < 1
+
+
+def test_an_iris_can_be_put_right(natural: Package) -> None:
+    found = export_points(natural).irises["r"]
+    assert found.centre is not None
+    assert found.radius is not None
+    x, y = found.centre
+    after = rerig(natural, Edits(irises={"r": IrisEdit(centre=(x + 6, y), radius=found.radius * 1.2)}))
+    before_rect, rect = natural.eyes["r"].iris_rect, after.eyes["r"].iris_rect
+    assert before_rect is not None
+    assert rect is not None
+    assert (rect[0] + rect[2]) / 2 - (before_rect[0] + before_rect[2]) / 2 == pytest.approx(
+        6 / natural.frame.sc, abs=1e-3
+    )
+    assert (rect[2] - rect[0]) / (before_rect[2] - before_rect[0]) == pytest.approx(1.2, abs=0.01)
+
+
+def test_corrections_keep_the_picture_bit_by_bit(natural: Package, tmp_path: Path) -> None:
+    store = PackageStore(tmp_path, models_dir=Path("/nowhere"))  # no network is needed
+    first = store.add(pack(natural))
+    edits = json.loads(store.points(first))
+    edits["points"] = {"152": [edits["points"]["152"][0], edits["points"]["152"][1] + 5]}
+    store.edit(first, json.dumps(edits))
+    changed = store.get(first)
+    np.testing.assert_array_equal(changed.picture, read_package(pack(natural)).picture)
+    assert changed.content_hash != natural.content_hash
+    other = store.edit(first, b"{}", new_id="other")
+    assert other == "other"
+    assert other in store
 
 
 @pytest.mark.parametrize(
-    ("data", "reasons"),
+    ("edits", "says"),
     [
-        (encoded(np.full((300, 300, 3), 128, np.uint8)), {"no_face"}),
-        (_noise(), {"no_face"}),
-        (encoded(drawn_face()[:500]), {"no_face"}),
-        (_small(), {"face_too_small", "no_face"}),
-        (encoded(np.rot90(drawn_face()).copy()), {"no_face", "face_turned"}),
+        (b"", "file"),
+        (b"[]", "file"),
+        (b'{"points": {"468": [1, 2]}}', "points"),
+        (b'{"points": {"61": [1]}}', "points"),
+        (b'{"points": {"61": [1, 1e9]}}', "points"),
+        (b'{"points": {"61": [NaN, 1]}}', "points"),
+        (b'{"irises": {"r": {"radius": -3}}}', "irises"),
+        (b'{"eyes": {}}', "eyes"),
+        (b'{"style": "sketch"}', "style"),
+        (b'{"mouth_line": [[1, 2], [3, 4]]}', "mouth_line"),
+        (b'{"points": {"33": [500, 500], "263": [505, 500]}}', "eye corners"),
+        (b'{"points": {"152": [540, 200]}}', "chin"),
+        (b'{"points": {"10": [-8000, 5]}}', "outside"),
+        (b'{"points": {"159": [400, 900], "158": [410, 900], "160": [390, 900]}, "follow": false}', "eye_r"),
     ],
 )
-def test_pictures_without_a_usable_face_are_refused(data: bytes, reasons: set[str], tmp_path: Path) -> None:
-    with pytest.raises(PictureError) as caught:
-        create_package(data, tmp_path / "no.zip")
-    assert caught.value.reason in reasons
-    assert not list(tmp_path.iterdir())
+def test_corrections_that_make_no_face_are_refused(edits: bytes, says: str, natural: Package) -> None:
+    with pytest.raises(PictureError, match=says) as caught:
+        rerig(natural, parse_edits(edits))
+    assert caught.value.reason == "edit"
 
 
-def test_of_two_faces_the_larger_is_taken_and_said(tmp_path: Path) -> None:
-    canvas = np.full((1440, 2200, 3), 210, np.uint8)
-    canvas[:, :1080] = drawn_face()
-    canvas[360:1440, 1300:2110] = drawn_face(810, 1080)
-    info = create_package(encoded(canvas), tmp_path / "two.zip")
-    assert any("2 faces" in note for note in info.notes)
+def test_old_packages_say_that_they_cannot_be_corrected(natural: Package) -> None:
+    with pytest.raises(PictureError, match="avatar create"):
+        export_points(replace(natural, rig=None))
+
+
+def test_defaults_stay_as_they_are(tmp_path: Path) -> None:
+    store = PackageStore(tmp_path, models_dir=Settings().models_dir)
+    with pytest.raises(UnknownAvatar, match="another id"):
+        store.edit(default_humans()[0].id, b"{}")
+
+
+def test_the_limits_sheet_shows_every_channel(natural: Package) -> None:
+    sheet = limits_sheet(natural)
+    assert sheet.shape[1] == 1800
+    ends = sum((c.low != 0) + (c.high != 0) for c in CHANNELS) + 1 + len(COMBINATIONS)
+    assert sheet.shape[0] > -(-ends // 6) * 250
 
 
 def test_the_store_keeps_lists_and_deletes(tmp_path: Path) -> None:

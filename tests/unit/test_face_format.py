@@ -5,11 +5,12 @@ from __future__ import annotations
 import io
 import json
 import zipfile
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from mien.face.format import PackageError, pack, read_package
+from mien.face.format import IrisRecord, PackageError, RigRecord, image_entries, pack, read_package
 from tests.support.face_package import tiny_package
 
 
@@ -84,6 +85,66 @@ def test_another_version_says_how_to_go_on(data: bytes) -> None:
 def test_a_hostile_package_is_refused(data: bytes, spoil) -> None:
     with pytest.raises(PackageError):
         read_package(spoil(data))
+
+
+def test_packages_of_version_1_still_open(data: bytes) -> None:
+    old = read_package(_with_meta(data, version=1))
+    assert old.rig is None
+    assert old.size == tiny_package().size
+
+
+def test_layers_transparency_and_points_survive_packing() -> None:
+    package = tiny_package()
+    matte = np.zeros(package.picture.shape[:2], np.uint8)
+    matte[20:100, 20:80] = 255
+    rig = RigRecord(
+        style="photo",
+        points=[(float(i), float(2 * i), -1.5) for i in range(468)],
+        irises={"r": IrisRecord(centre=(30, 40), radius=5), "l": IrisRecord(centre=(60, 40), radius=5)},
+    )
+    plate = np.full_like(package.picture, 77)
+    before = replace(package, plate=plate, matte=matte, transparent=True, rig=rig)
+    packed = pack(before)
+    after = read_package(packed)
+    assert after.transparent
+    assert after.rig == rig
+    assert after.matte is not None
+    np.testing.assert_array_equal(after.matte, matte)
+    assert np.abs(after.still[:10].astype(int) - 77).max() < 3
+    # Packed again with its own images, a picture does not lose anything.
+    again = read_package(pack(after, images=image_entries(packed)))
+    np.testing.assert_array_equal(again.picture, after.picture)
+    assert image_entries(pack(after)) != image_entries(packed)
+
+
+@pytest.mark.parametrize("name", ["picture.svg", "run.sh", "meta.json.bak", "plate.gif"])
+def test_entries_that_do_not_belong_there_are_refused(data: bytes, name: str) -> None:
+    with pytest.raises(PackageError, match="does not belong"):
+        read_package(_rewritten(data, **{name.replace(".", "__"): b"x"}))
+
+
+def test_too_many_entries_are_refused(data: bytes) -> None:
+    out = io.BytesIO(data)
+    with zipfile.ZipFile(out, "a") as archive:
+        for k in range(20):
+            archive.writestr(f"x{k}", b"")
+    with pytest.raises(PackageError, match="entries"):
+        read_package(out.getvalue())
+
+
+@pytest.mark.parametrize(
+    "rig",
+    [
+        b"",
+        b"[]",
+        b'{"style": "photo", "points": [[1, 2, 3]], "irises": {}}',
+        b'{"style": "photo", "points": [' + b",".join([b"[NaN, 0, 0]"] * 468) + b'], "irises": {}}',
+        b'{"style": "photo", "points": [' + b",".join([b"[1e300, 0, 0]"] * 468) + b'], "irises": {}}',
+    ],
+)
+def test_hostile_points_are_refused(data: bytes, rig: bytes) -> None:
+    with pytest.raises(PackageError):
+        read_package(_rewritten(data, rig__json=rig))
 
 
 @pytest.mark.parametrize("name", ["../evil", "a/b", "/abs", ".hidden"])

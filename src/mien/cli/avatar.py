@@ -43,6 +43,9 @@ def create(
     name: Annotated[str, typer.Option(help="Name shown in lists")] = "",
     style: Annotated[Style, typer.Option(help="Photograph or illustration; auto decides")] = Style.auto,
     size: Annotated[Size, typer.Option(help="1080x1920, 1920x1080 or 1080x1080")] = Size.portrait,
+    background: Annotated[
+        str, typer.Option(help="keep, transparent, #rrggbb, white, black, grey, green, or the path of a picture")
+    ] = "keep",
     avatar_id: Annotated[str, typer.Option("--id", help="Id to keep it under; a new one by default")] = "",
     output: Annotated[Path | None, typer.Option("--output", "-o", help="Also write the package here")] = None,
 ) -> None:
@@ -59,6 +62,7 @@ def create(
             name=name or picture.stem,
             style=style.value,
             size=size.value,
+            background=background,
             avatar_id=avatar_id or None,
             progress=lambda step: status.update(f"{step}…"),
         )
@@ -105,7 +109,11 @@ def show(avatar_id: Annotated[str, typer.Argument(metavar="ID")]) -> None:
     table.add_row(
         "mesh", f"{len(package.rest)} points, {len(package.triangles)} triangles, {len(package.keys)} key shapes"
     )
-    table.add_row("layers", "person and background apart" if package.matte is not None else "one")
+    layers = "one" if package.matte is None else "person and background apart"
+    table.add_row("layers", layers + (", background transparent" if package.transparent else ""))
+    limits = package.limits
+    table.add_row("head turns", f"yaw {limits.yaw:.0f}°, pitch {limits.pitch:.0f}°, roll {limits.roll:.0f}°")
+    table.add_row("points", "kept, can be edited" if package.rig is not None else "not kept")
     table.add_row("file", f"{path} ({path.stat().st_size / 1e6:.2f} MB)")
     table.add_row("hash", package.content_hash)
     _out.print(table)
@@ -115,11 +123,12 @@ def show(avatar_id: Annotated[str, typer.Argument(metavar="ID")]) -> None:
 def sheet(
     avatar_id: Annotated[str, typer.Argument(metavar="ID", help="An id, or the path of a package")],
     output: Annotated[Path, typer.Option("--output", "-o", help="PNG to write")] = Path("sheet.png"),
+    limits: Annotated[bool, typer.Option("--limits", help="Every parameter at its ends instead")] = False,
 ) -> None:
     """Draw a contact sheet: visemes, blink, gaze, brows, smile, head turns, close-ups."""
     from mien.face.format import encode_image
     from mien.face.package import PackageStore, read_package
-    from mien.face.render.sheet import contact_sheet
+    from mien.face.render.sheet import contact_sheet, limits_sheet
 
     settings = Settings()
     path = Path(avatar_id)
@@ -128,8 +137,35 @@ def sheet(
     else:
         package = PackageStore(settings.avatars_dir, models_dir=settings.models_dir).get(avatar_id)
     output.parent.mkdir(parents=True, exist_ok=True)
-    output.write_bytes(encode_image(contact_sheet(package), "PNG"))
+    drawn = limits_sheet(package) if limits else contact_sheet(package)
+    output.write_bytes(encode_image(drawn, "PNG"))
     _out.print(str(output), highlight=False)
+
+
+@app.command()
+def edit(
+    avatar_id: Annotated[str, typer.Argument(metavar="ID")],
+    points: Annotated[
+        Path | None, typer.Option(help="JSON with corrected points; without it the found points are written out")
+    ] = None,
+    output: Annotated[Path, typer.Option("--output", "-o", help="Where the found points go")] = Path("edit.json"),
+    new_id: Annotated[str, typer.Option("--as", help="Keep the result under this id instead of replacing")] = "",
+) -> None:
+    """Correct what was found in the picture: write the points out, or read corrected ones and rig again."""
+    from mien.face.package import PackageStore
+
+    settings = Settings()
+    store = PackageStore(settings.avatars_dir, models_dir=settings.models_dir)
+    if points is None:
+        output.parent.mkdir(parents=True, exist_ok=True)
+        output.write_text(store.points(avatar_id), "utf-8")
+        _out.print(str(output), highlight=False)
+        return
+    try:
+        edits = points.read_bytes()
+    except OSError as error:
+        raise UserError(f"Could not read {points}: {error.strerror or error}.") from error
+    _out.print(store.edit(avatar_id, edits, new_id=new_id or None), highlight=False)
 
 
 @app.command()

@@ -8,199 +8,85 @@ import io
 import json
 import math
 import zipfile
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Literal
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import ValidationError
 
 from mien.errors import UserError
+from mien.face.spec import (
+    ENTRY_NAMES,
+    KEY_NAMES,
+    MAX_ENTRIES,
+    MAX_GRID,
+    MAX_SIDE,
+    MAX_TRIANGLES,
+    MAX_UNPACKED,
+    MAX_VERTICES,
+    MAX_ZIP,
+    MIN_SIDE,
+    READABLE,
+    VERSION,
+    ArraySpec,
+    DrawnLine,
+    EyeSpec,
+    FrameSpec,
+    Gains,
+    IrisRecord,
+    Limits,
+    Line,
+    Meta,
+    MouthSpec,
+    RigRecord,
+    Side,
+    Style,
+    Tones,
+    Triple,
+)
 
-VERSION = 1
-MAX_ENTRIES = 16
-MAX_UNPACKED = 32 * 1024 * 1024
-MAX_ZIP = 24 * 1024 * 1024
-MAX_SIDE = 4096
-MIN_SIDE = 64
-MAX_VERTICES = 20_000
-MAX_TRIANGLES = 40_000
-MAX_KEYS = 64
-MAX_GRID = 20_000
-MAX_CHAIN = 256
+__all__ = [
+    "VERSION",
+    "DrawnLine",
+    "EyeSpec",
+    "FrameSpec",
+    "Gains",
+    "IrisRecord",
+    "Limits",
+    "Line",
+    "MouthSpec",
+    "Package",
+    "PackageError",
+    "RigRecord",
+    "Side",
+    "Style",
+    "Tones",
+    "encode_image",
+    "image_entries",
+    "pack",
+    "read_package",
+]
 
 Floats = NDArray[np.float32]
 Bytes = NDArray[np.uint8]
 Ints = NDArray[np.int32]
-Side = Literal["r", "l"]
-Style = Literal["photo", "illustration"]
-
-KEY_NAMES = frozenset(
-    (
-        "jaw",
-        "wide",
-        "pucker",
-        "press",
-        "smile",
-        "frown",
-        "upper_up",
-        "lower_down",
-        "fv",
-        "cheek",
-        "blink_r",
-        "blink_l",
-        "brow_r",
-        "brow_l",
-        "brow_r_down",
-        "brow_l_down",
-        "jaw_pucker",
-        "jaw_wide",
-    )
-)
-"""The key shapes a renderer must know."""
 
 
 class PackageError(UserError):
     """A file that is no usable package; the message says what is wrong with it."""
 
 
-Number = Annotated[float, Field(allow_inf_nan=False, ge=-1e6, le=1e6)]
-Pair = tuple[Number, Number]
-Triple = tuple[Number, Number, Number]
-Rect = tuple[Number, Number, Number, Number]
-Tone = tuple[Number, Number, Number]
-Chain = Annotated[list[Annotated[int, Field(ge=0, lt=MAX_VERTICES)]], Field(min_length=3, max_length=MAX_CHAIN)]
-
-
-class _Model(BaseModel):
-    model_config = ConfigDict(extra="ignore", frozen=True)
-
-
-class FrameSpec(_Model):
-    """Face units to canvas pixels."""
-
-    o: Pair
-    ux: Pair
-    uy: Pair
-    sc: Annotated[float, Field(gt=1, lt=1e5, allow_inf_nan=False)]
-
-
-class Limits(_Model):
-    """Where head movement levels off: degrees, and face units for tx, ty."""
-
-    yaw: Annotated[float, Field(gt=0, le=90)] = 14.0
-    pitch: Annotated[float, Field(gt=0, le=90)] = 10.0
-    roll: Annotated[float, Field(gt=0, le=90)] = 10.0
-    tx: Annotated[float, Field(gt=0, le=2)] = 0.25
-    ty: Annotated[float, Field(gt=0, le=2)] = 0.20
-
-
-class Gains(_Model):
-    """Face units of movement at channel value 1 and weight 1."""
-
-    breath: Number = 0.02
-    sway: Number = 0.05
-
-
-class EyeSpec(_Model):
-    """One eye: lid chains and the rectangles (face units) of its textures."""
-
-    up: Chain
-    lo: Chain
-    feather: Number
-    rect: Rect | None
-    iris_rect: Rect | None
-    gaze: Pair
-    lid_height: Number
-    lash_up: Number
-    lash_down: Number
-
-
-class Tones(_Model):
-    """Colours inside the mouth, RGB 0…1."""
-
-    cavity: Tone
-    tongue: Tone
-    teeth: Tone
-
-
-class Line(_Model):
-    """The drawn outline of an illustration's mouth."""
-
-    width: Number
-    colour: Tone
-
-
-class MouthSpec(_Model):
-    """The mouth: lip chains, where teeth sit (units of `width` from `centre`), colours."""
-
-    style: Literal["photo", "drawn"]
-    up: Chain
-    lo: Chain
-    feather: Number
-    centre: Pair
-    width: Annotated[float, Field(gt=0.01, lt=10)]
-    jaw: Pair
-    upper_rect: Rect
-    lower_rect: Rect
-    tones: Tones
-    line: Line
-    lip_line: Pair | None
-
-
-class _File(_Model):
-    file: Literal["picture.webp", "picture.jpg", "picture.png", "plate.webp", "plate.jpg", "matte.png"]
-
-
-class _Array(_Model):
-    offset: Annotated[int, Field(ge=0, le=MAX_UNPACKED)]
-    dtype: Literal["f32", "i16", "u16"]
-    shape: Annotated[list[Annotated[int, Field(ge=0, le=MAX_TRIANGLES)]], Field(min_length=1, max_length=3)]
-    scale: Number | list[Number] = 1.0
-
-
-class _Grid(_Model):
-    step: Annotated[int, Field(ge=4, le=256)]
-    cols: Annotated[int, Field(ge=2, le=1100)]
-    rows: Annotated[int, Field(ge=2, le=1100)]
-
-
-class _Atlas(_Model):
-    size: tuple[int, int]
-    regions: dict[str, tuple[int, int, int, int]]
-
-
-class Meta(_Model):
-    """meta.json."""
-
-    format: Literal["mien-face"]
-    version: int
-    name: Annotated[str, Field(max_length=200)] = ""
-    style: Style
-    canvas: tuple[int, int]
-    picture: _File
-    plate: _File | None = None
-    matte: _File | None = None
-    frame: FrameSpec
-    pivot: Triple
-    limits: Limits = Limits()
-    gains: Gains = Gains()
-    grid: _Grid
-    keys: Annotated[list[str], Field(max_length=MAX_KEYS)]
-    arrays: dict[str, _Array]
-    mouth: MouthSpec
-    eyes: dict[Side, EyeSpec]
-    atlas: _Atlas
-
-
 @dataclass(frozen=True, slots=True)
 class Package:
     """A digital human, ready to draw. Shapes: picture (H, W, 3) u8 RGB; rest, source (n, 2); weights (n, 4);
     triangles (t, 3); grid (rows, cols, 4); each key (n, 2); atlas (h, w, 4) u8 straight-alpha RGBA; plate (H, W,
-    3) and matte (H, W) or None."""
+    3) and matte (H, W) or None. `transparent`: a viewer that can leaves the plate away. `rig`: what it was made from,
+    absent in old packages."""
 
     name: str
     style: Style
@@ -222,6 +108,8 @@ class Package:
     regions: dict[str, tuple[int, int, int, int]]
     plate: Bytes | None = None
     matte: Bytes | None = None
+    transparent: bool = False
+    rig: RigRecord | None = None
     content_hash: str = field(default="", compare=False)
 
     @property
@@ -229,12 +117,21 @@ class Package:
         """Canvas (width, height)."""
         return self.picture.shape[1], self.picture.shape[0]
 
+    @property
+    def still(self) -> Bytes:
+        """The picture at rest, person and background together, (H, W, 3)."""
+        if self.plate is None or self.matte is None:
+            return self.picture
+        a = self.matte.astype(np.float32)[..., None] / 255
+        return np.asarray(self.plate * (1 - a) + self.picture * a + 0.5, np.uint8)
+
 
 # --- writing
 
 
-def pack(package: Package, *, picture_quality: int = 90) -> bytes:
-    """The package as zip bytes. The same package gives the same bytes."""
+def pack(package: Package, *, picture_quality: int = 90, images: dict[str, bytes] | None = None) -> bytes:
+    """The package as zip bytes. The same package gives the same bytes. `images`: entries of an opened package (see
+    `image_entries`) to keep as they are, so that a picture does not lose by being packed again."""
     blob = bytearray()
     arrays: dict[str, dict[str, object]] = {}
 
@@ -257,21 +154,33 @@ def pack(package: Package, *, picture_quality: int = 90) -> bytes:
     scale = [max(float(np.abs(k).max()), 1e-6) / 32767 for k in stack]
     add("keys", np.round(stack / np.array(scale)[:, None, None]).astype("<i2"), "i16", scale)
 
-    files: dict[str, bytes] = {}
-    files["picture.webp"] = encode_image(package.picture, "WEBP", quality=picture_quality, method=2)
-    files["atlas.png"] = encode_image(package.atlas, "PNG")
+    files = {"atlas.png": encode_image(package.atlas, "PNG")}
+    kept = {name.split(".")[0]: (name, data) for name, data in (images or {}).items()}
+
+    def image(what: str, make: Callable[[], tuple[str, bytes]]) -> dict[str, str]:
+        name, data = kept.get(what) or make()
+        files[name] = data
+        return {"file": name}
+
+    def webp(pixels: Bytes, quality: int) -> bytes:
+        return encode_image(pixels, "WEBP", quality=quality, method=2)
+
+    picture = image("picture", lambda: ("picture.webp", webp(package.picture, picture_quality)))
     extra: dict[str, object] = {}
     if package.plate is not None and package.matte is not None:
-        files["plate.webp"] = encode_image(package.plate, "WEBP", quality=80, method=2)
-        files["matte.png"] = encode_image(package.matte, "PNG")
-        extra = {"plate": {"file": "plate.webp"}, "matte": {"file": "matte.png"}}
+        plate, matte = package.plate, package.matte
+        extra = {
+            "plate": image("plate", lambda: ("plate.webp", webp(plate, 80))),
+            "matte": image("matte", lambda: ("matte.png", encode_image(matte, "PNG"))),
+            "transparent": package.transparent,
+        }
     meta = {
         "format": "mien-face",
         "version": VERSION,
         "name": package.name,
         "style": package.style,
         "canvas": list(package.size),
-        "picture": {"file": "picture.webp"},
+        "picture": picture,
         **extra,
         "frame": package.frame.model_dump(),
         "pivot": list(package.pivot),
@@ -288,9 +197,18 @@ def pack(package: Package, *, picture_quality: int = 90) -> bytes:
     with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED, compresslevel=6) as archive:
         _put(archive, "meta.json", json.dumps(meta, ensure_ascii=False, indent=1).encode())
         _put(archive, "mesh.bin", bytes(blob))
+        if package.rig is not None:
+            _put(archive, "rig.json", package.rig.model_dump_json().encode())
         for name, data in files.items():
             _put(archive, name, data, stored=True)
     return out.getvalue()
+
+
+def image_entries(data: bytes) -> dict[str, bytes]:
+    """The picture, plate and matte of package bytes that `read_package` accepted, as they are."""
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        wanted = [e.filename for e in archive.infolist() if e.filename.split(".")[0] in ("picture", "plate", "matte")]
+        return {name: archive.read(name) for name in wanted}
 
 
 def _put(archive: zipfile.ZipFile, name: str, data: bytes, *, stored: bool = False) -> None:
@@ -359,6 +277,9 @@ def _unpack(data: bytes) -> Package:
             raise PackageError("The package names an entry twice.")
         if sum(e.file_size for e in entries) > MAX_UNPACKED:
             raise PackageError(f"The package unpacks to more than {MAX_UNPACKED >> 20} MB.")
+        strange = [e.filename for e in entries if e.filename not in ENTRY_NAMES]
+        if strange:
+            raise PackageError(f"The package holds an entry that does not belong there: {strange[0][:40]!r}.")
         sizes = {e.filename: e.file_size for e in entries}
 
         def member(name: str) -> bytes:
@@ -370,16 +291,17 @@ def _unpack(data: bytes) -> Package:
 
         raw = json.loads(member("meta.json"))
         version = raw.get("version") if isinstance(raw, dict) else None
-        if isinstance(raw, dict) and raw.get("format") == "mien-face" and version != VERSION:
+        if isinstance(raw, dict) and raw.get("format") == "mien-face" and version not in READABLE:
             raise PackageError(
-                f"The package has format version {version}; this Mien reads version {VERSION}. Make it again from its "
-                "picture with `mien avatar create`."
+                f"The package has format version {version}; this Mien reads {' and '.join(map(str, READABLE))}. "
+                "Make it again from its picture with `mien avatar create`, or update Mien."
             )
         meta = Meta.model_validate(raw)
         width, height = meta.canvas
         if not (MIN_SIDE <= width <= MAX_SIDE and MIN_SIDE <= height <= MAX_SIDE):
             raise PackageError(f"The canvas is {width} x {height}; sides of {MIN_SIDE}…{MAX_SIDE} are allowed.")
         blob = member("mesh.bin")
+        rig = RigRecord.model_validate_json(member("rig.json")) if "rig.json" in sizes else None
         picture = _image(member(meta.picture.file), "RGB", (width, height))
         atlas = _image(member("atlas.png"), "RGBA", None)
         plate = matte = None
@@ -388,7 +310,8 @@ def _unpack(data: bytes) -> Package:
             matte = _image(member(meta.matte.file), "L", None)
             plate = _fit(plate, (width, height))
             matte = _fit(matte, (width, height))
-    return _assemble(meta, blob, picture, atlas, plate, matte, hashlib.sha256(data).hexdigest())
+    package = _assemble(meta, blob, picture, atlas, plate, matte, hashlib.sha256(data).hexdigest())
+    return replace(package, rig=rig)
 
 
 def _assemble(
@@ -445,6 +368,7 @@ def _assemble(
         regions=dict(meta.atlas.regions),
         plate=plate,
         matte=matte,
+        transparent=meta.transparent,
         content_hash=digest,
     )
 
@@ -452,7 +376,7 @@ def _assemble(
 _DTYPES: dict[str, np.dtype[np.generic]] = {"f32": np.dtype("<f4"), "i16": np.dtype("<i2"), "u16": np.dtype("<u2")}
 
 
-def _read_array(blob: bytes, spec: _Array) -> NDArray[np.float64]:
+def _read_array(blob: bytes, spec: ArraySpec) -> NDArray[np.float64]:
     dtype = _DTYPES[spec.dtype]
     count = math.prod(spec.shape)
     if count > 64 * MAX_VERTICES * 2 or spec.offset + count * dtype.itemsize > len(blob):

@@ -18,8 +18,10 @@ import numpy as np
 import structlog
 
 from mien.errors import UserError
+from mien.face.create.background import Background
 from mien.face.create.build import PackageInfo, Progress, create_package
 from mien.face.create.canvas import CanvasSize
+from mien.face.create.edit import Edits, export_points, parse_edits, rerig_file
 from mien.face.format import Package, encode_image, read_package
 
 log = structlog.get_logger(__name__)
@@ -27,7 +29,7 @@ log = structlog.get_logger(__name__)
 DEFAULTS_DIR = Path(__file__).with_name("defaults")
 
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
-_FORMAT = 4
+_FORMAT = 5
 """Raised when packages made by an earlier build of Mien should be made again from the default pictures."""
 
 
@@ -152,10 +154,12 @@ class PackageStore:
         name: str = "",
         style: Literal["auto", "photo", "illustration"] = "auto",
         size: CanvasSize = "portrait",
+        background: Background | str | bytes = "keep",
         avatar_id: str | None = None,
         progress: Progress | None = None,
     ) -> tuple[str, PackageInfo]:
-        """Makes a digital human from a picture and keeps it; returns its id. Raises PictureError."""
+        """Makes a digital human from a picture and keeps it; returns its id. `background`: see
+        `mien.face.create.background.parse_background`. Raises PictureError."""
         new_id = self._checked(avatar_id or str(uuid.uuid4()))
         info = create_package(
             picture,
@@ -163,6 +167,7 @@ class PackageStore:
             name=name,
             style=style,
             size=size,
+            background=background,
             models_dir=self._models_dir,
             progress=progress,
         )
@@ -172,12 +177,25 @@ class PackageStore:
         """Keeps a package made elsewhere, after checking it; returns its id. Raises PackageError."""
         read_package(data)
         new_id = self._checked(avatar_id or str(uuid.uuid4()))
-        path = self._path(new_id)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        partial = path.with_name(path.name + ".part")
-        partial.write_bytes(data)
-        partial.replace(path)
+        self._keep(new_id, data)
         return new_id
+
+    def points(self, avatar_id: str) -> str:
+        """What was found in its picture, as JSON that `edit` takes back. Raises UnknownAvatar, PictureError."""
+        return export_points(self.get(avatar_id)).model_dump_json(indent=1)
+
+    def edit(self, avatar_id: str, edits: Edits | bytes | str, *, new_id: str | None = None) -> str:
+        """Rigs it again with corrected points, under a second; returns the id it is kept under. One that comes with
+        Mien needs a `new_id`. Raises UnknownAvatar, PictureError("edit")."""
+        wanted = self._checked(self.resolve(avatar_id))
+        target = self._checked(new_id or wanted)
+        if any(human.id == target for human in default_humans()):
+            raise UnknownAvatar(
+                f"{avatar_id} comes with Mien and stays as it is; keep the edited one under another id."
+            )
+        parsed = edits if isinstance(edits, Edits) else parse_edits(edits)
+        self._keep(target, rerig_file(self.path(wanted).read_bytes(), parsed))
+        return target
 
     def delete(self, avatar_id: str) -> None:
         """Removes an own digital human. Raises UnknownAvatar; a default one cannot be removed."""
@@ -194,10 +212,17 @@ class PackageStore:
         """A JPEG of the digital human at rest, `height` pixels high."""
         package = self.get(avatar_id)
         width = max(2, round(height * package.size[0] / package.size[1]))
-        small = np.asarray(cv2.resize(package.picture, (width, height), interpolation=cv2.INTER_AREA), np.uint8)
+        small = np.asarray(cv2.resize(package.still, (width, height), interpolation=cv2.INTER_AREA), np.uint8)
         return encode_image(small, "JPEG", quality=88)
 
     # --- inside
+
+    def _keep(self, avatar_id: str, data: bytes) -> None:
+        path = self._path(avatar_id)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        partial = path.with_name(path.name + ".part")
+        partial.write_bytes(data)
+        partial.replace(path)
 
     def _checked(self, avatar_id: str) -> str:
         if not _ID.fullmatch(avatar_id):

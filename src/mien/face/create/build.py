@@ -9,18 +9,17 @@ from functools import cache
 from pathlib import Path
 from typing import Literal
 
-import numpy as np
-from numpy.typing import NDArray
-
-from mien.face.create.canvas import SIZES, CanvasSize, choose_crop, render_crop
+from mien.face.create.background import Background, parse_background
+from mien.face.create.canvas import CanvasSize
 from mien.face.create.checks import choose_face
-from mien.face.create.decode import Picture, decode
+from mien.face.create.decode import decode
 from mien.face.create.networks import FaceNetworks
+from mien.face.create.points import find_points
 from mien.face.create.rig import rig_face
+from mien.face.create.scene import build_scene
 from mien.face.format import Style, pack, read_package
 from mien.settings import Settings
 
-Doubles = NDArray[np.float64]
 Progress = Callable[[str], None]
 
 
@@ -54,6 +53,7 @@ def create_package(
     name: str = "",
     style: Literal["auto", "photo", "illustration"] = "auto",
     size: CanvasSize = "portrait",
+    background: Background | str | bytes = "keep",
     models_dir: Path | None = None,
     progress: Progress | None = None,
 ) -> PackageInfo:
@@ -66,13 +66,16 @@ def create_package(
     say = progress or (lambda _: None)
     nets = networks(models_dir or Settings().models_dir)
     say("reading the picture")
+    behind = background if isinstance(background, Background) else parse_background(background)
     source = decode(picture)
     say("finding the face")
     face = choose_face(nets, source)
+    source = source.turned(face.turns)
     say("framing")
-    canvas, points = _frame(source, face.points, size, nets)
+    scene = build_scene(nets, source, face.points, size, behind)
     say("rigging")
-    rigged = rig_face(nets, canvas, points, name=name, style=style)
+    found, canvas = find_points(nets, scene.picture, scene.points, style)
+    rigged = rig_face(scene, canvas, found, name=name)
     say("packing")
     data = pack(rigged.package)
     read_package(data)  # what is written must be readable
@@ -91,7 +94,7 @@ def create_package(
         content_hash=content_hash,
         bytes=len(data),
         seconds=time.perf_counter() - started,
-        notes=(*face.notes, *rigged.notes),
+        notes=(*face.notes, *scene.notes, *rigged.notes),
     )
 
 
@@ -100,21 +103,3 @@ def read_hash(data: bytes) -> str:
     import hashlib
 
     return hashlib.sha256(data).hexdigest()
-
-
-def _frame(source: Picture, points: Doubles, size: CanvasSize, nets: FaceNetworks) -> tuple[NDArray[np.uint8], Doubles]:
-    """The canvas picture and the landmarks found again on it (canvas px, corner convention, with z)."""
-    target = SIZES[size]
-    h, w = source.rgb.shape[:2]
-    a, b = points[33, :2], points[263, :2]
-    sc = float(np.linalg.norm(b - a))
-    eyes = (a + b) / 2
-    crop = choose_crop((w, h), (float(eyes[0]), float(eyes[1])), sc, target[0] / target[1])
-    canvas = render_crop(source.rgb, crop, target)
-    k = target[0] / crop.width
-    moved = points.copy()
-    moved[:, :2] = (points[:, :2] - [crop.x, crop.y]) * k
-    moved[:, 2] *= k
-    refined, _ = nets.refine(canvas, moved)
-    refined[:, :2] += 0.5
-    return canvas, refined

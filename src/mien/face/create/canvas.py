@@ -50,36 +50,17 @@ def choose_crop(picture: tuple[int, int], eyes: tuple[float, float], sc: float, 
     return Crop(x, y, width, height)
 
 
-def render_crop(rgb: Rgb, crop: Crop, size: tuple[int, int]) -> Rgb:
-    """The crop scaled to `size` (width, height)."""
-    h, w = rgb.shape[:2]
-    x0, y0 = int(np.floor(crop.x)), int(np.floor(crop.y))
-    x1, y1 = int(np.ceil(crop.x + crop.width)), int(np.ceil(crop.y + crop.height))
-    pads = (max(0, -y0), max(0, y1 - h), max(0, -x0), max(0, x1 - w))
-    if any(pads):
-        rgb = _extend(rgb, *pads)
-        x0, y0 = x0 + pads[2], y0 + pads[0]
-        x1, y1 = x1 + pads[2], y1 + pads[0]
-    part = rgb[max(0, y0) : y1, max(0, x0) : x1]
-    scale = size[0] / crop.width
-    way = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC if scale < 1.6 else cv2.INTER_LANCZOS4
-    return np.asarray(cv2.resize(part, size, interpolation=way), np.uint8)
-
-
-def _extend(rgb: Rgb, top: int, bottom: int, left: int, right: int) -> Rgb:
-    """Continues the picture beyond its border with its own colours, softer the farther away, with its own grain."""
-    out = cv2.copyMakeBorder(rgb, top, bottom, left, right, cv2.BORDER_REPLICATE)
-    h, w = rgb.shape[:2]
-    small = cv2.resize(out, None, fx=0.125, fy=0.125, interpolation=cv2.INTER_AREA)
-    soft = cv2.GaussianBlur(small, (0, 0), max(2.0, 0.015 * max(small.shape[:2])))
-    soft = cv2.resize(soft, (out.shape[1], out.shape[0]), interpolation=cv2.INTER_LINEAR).astype(np.float32)
-    y = np.arange(out.shape[0])[:, None]
-    x = np.arange(out.shape[1])[None]
-    outside = np.maximum(np.maximum(top - y, y - (top + h - 1)), np.maximum(left - x, x - (left + w - 1)))
-    reach = max(8.0, 0.03 * max(h, w))
-    k = np.clip(outside / reach, 0, 1)[..., None].astype(np.float32)
-    edge = rgb[: max(2, h // 20)].astype(np.float32)
-    grain = float(np.clip((edge - cv2.GaussianBlur(edge, (0, 0), 1.5)).std(), 0, 4))
-    noise = np.random.default_rng(1).normal(0, grain, (*out.shape[:2], 1)).astype(np.float32)
-    mixed = out * (1 - k) + (soft + noise) * k
-    return np.asarray(np.clip(mixed, 0, 255), np.uint8)
+def place_crop(pixels: Rgb, crop: Crop, size: tuple[int, int]) -> tuple[Rgb, tuple[int, int, int, int]]:
+    """What the crop shows of the picture (h, w) or (h, w, 3), scaled to a canvas of `size` (width, height), and how
+    many canvas pixels are missing at its top, bottom, left and right where the crop reaches beyond the picture."""
+    h, w = pixels.shape[:2]
+    k = size[0] / crop.width
+    x0, y0 = max(0.0, crop.x), max(0.0, crop.y)
+    x1, y1 = min(float(w), crop.x + crop.width), min(float(h), crop.y + crop.height)
+    left, top = round((x0 - crop.x) * k), round((y0 - crop.y) * k)
+    right = max(0, size[0] - round((x1 - crop.x) * k))
+    bottom = max(0, size[1] - round((y1 - crop.y) * k))
+    inner = (max(1, size[0] - left - right), max(1, size[1] - top - bottom))
+    part = pixels[int(np.floor(y0)) : int(np.ceil(y1)), int(np.floor(x0)) : int(np.ceil(x1))]
+    way = cv2.INTER_AREA if k < 1 else cv2.INTER_CUBIC if k < 1.6 else cv2.INTER_LANCZOS4
+    return np.asarray(cv2.resize(part, inner, interpolation=way), np.uint8), (top, bottom, left, right)

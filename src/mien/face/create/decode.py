@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
 
 from mien.face.create.errors import PictureError
 
@@ -21,6 +21,9 @@ MAX_PIXELS = 48_000_000
 MIN_SIDE = 96
 WORK_SIDE = 2560
 """Larger pictures are reduced to this longer side: no canvas needs more."""
+
+OPAQUE = 250
+"""Alpha from here on counts as solid."""
 
 _SIGNATURES = (b"\xff\xd8", b"\x89PNG", b"GIF8", b"RIFF", b"BM", b"II*\0", b"MM\0*")
 _FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF")
@@ -33,6 +36,12 @@ class Picture:
     rgb: NDArray[np.uint8]
     alpha: NDArray[np.uint8] | None
     original_size: tuple[int, int]
+
+    def turned(self, quarters: int) -> Picture:
+        """The picture turned to the left by quarter turns."""
+        alpha = None if self.alpha is None else np.ascontiguousarray(np.rot90(self.alpha, quarters))
+        size = self.original_size if quarters % 2 == 0 else self.original_size[::-1]
+        return Picture(np.ascontiguousarray(np.rot90(self.rgb, quarters)), alpha, size)
 
 
 def decode(source: bytes | Path) -> Picture:
@@ -129,29 +138,55 @@ def _check_size(width: int, height: int) -> None:
 
 
 def _to_arrays(image: Image.Image, original: tuple[int, int]) -> Picture:
-    if max(image.size) > WORK_SIDE:
-        scale = WORK_SIDE / max(image.size)
-        size = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))
-        if image.mode in ("P", "1", "PA"):
-            image = image.convert("RGBA")
-        if image.mode.startswith("I") or image.mode == "F":
-            image = _from_deep(image)
-        image = image.resize(size, Image.Resampling.BOX if scale < 0.5 else Image.Resampling.LANCZOS)
+    image = _reduced(image)
     if image.mode.startswith("I") or image.mode == "F":
         image = _from_deep(image)
     has_alpha = image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info
-    if not has_alpha:
-        return Picture(np.asarray(image.convert("RGB"), np.uint8).copy(), None, original)
-    rgba = np.asarray(image.convert("RGBA"), np.uint8)
-    alpha = rgba[..., 3].copy()
-    if alpha.min() >= 250:
-        return Picture(rgba[..., :3].copy(), None, original)
-    return Picture(rgba[..., :3].copy(), alpha, original)
+    alpha = None
+    if has_alpha:
+        image = image.convert("RGBA")
+        alpha = np.asarray(image, np.uint8)[..., 3].copy()
+        if alpha.min() >= OPAQUE:
+            alpha = None
+    return Picture(np.asarray(_to_srgb(image), np.uint8).copy(), alpha, original)
+
+
+def _reduced(image: Image.Image) -> Image.Image:
+    """At most WORK_SIDE on its longer side, before anything that needs more bytes a pixel than the file's own mode."""
+    if max(image.size) <= WORK_SIDE:
+        return image
+    scale = WORK_SIDE / max(image.size)
+    size = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))
+    if image.mode in ("P", "1", "PA") or "transparency" in image.info:
+        image = image.convert("RGBA")
+    if image.mode.startswith("I;"):  # these cannot be averaged
+        return image.resize(size, Image.Resampling.NEAREST)
+    # Twice the size by cheap averaging, then the good filter: as sharp, in a fraction of the time and memory.
+    return image.resize(size, Image.Resampling.LANCZOS, reducing_gap=2.0)
+
+
+def _to_srgb(image: Image.Image) -> Image.Image:
+    """RGB in the colours every screen shows; a telephone's wide-gamut profile or a print profile is converted."""
+    profile = image.info.get("icc_profile")
+    if isinstance(profile, bytes) and image.mode in ("RGB", "RGBA", "CMYK", "L"):
+        try:
+            source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+            converted = ImageCms.profileToProfile(
+                image.convert("RGB") if image.mode == "RGBA" else image,
+                source,
+                ImageCms.createProfile("sRGB"),
+                outputMode="RGB",
+            )
+            if converted is not None:
+                return converted
+        except (ImageCms.PyCMSError, OSError, ValueError, TypeError):
+            pass  # a damaged profile is no reason to refuse the picture
+    return image.convert("RGB")
 
 
 def _from_deep(image: Image.Image) -> Image.Image:
     """A 16-bit or floating-point grey picture as 8 bit, stretched to its own range."""
-    values = np.nan_to_num(np.asarray(image, np.float64))
+    values = np.nan_to_num(np.asarray(image, np.float32), posinf=0.0, neginf=0.0)
     low, high = float(values.min()), float(values.max())
     grey = np.zeros(values.shape, np.uint8) if high <= low else ((values - low) * (255 / (high - low))).astype(np.uint8)
     return Image.fromarray(grey, "L")

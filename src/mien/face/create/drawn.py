@@ -271,7 +271,7 @@ class DrawnMouth:
     picture: Bytes
 
 
-def draw_mouth(image: Bytes, frame: FaceFrame, p: Doubles, skin: Doubles) -> DrawnMouth | None:
+def find_mouth(image: Bytes, frame: FaceFrame, p: Doubles, skin: Doubles) -> DrawnMouth | None:
     """Finds a mouth drawn as a line; None when it has painted lips, which the mesh moves better."""
     lips = p[list(topo.OUTER_UPPER + topo.OUTER_LOWER)]
     centre, width = lips.mean(0), float(np.ptp(lips[:, 0]))

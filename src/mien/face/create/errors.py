@@ -15,6 +15,9 @@ Reason = Literal[
     "face_too_small",
     "face_turned",
     "mouth_hidden",
+    "not_human",
+    "background",
+    "edit",
     "models_missing",
 ]
 

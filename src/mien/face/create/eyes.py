@@ -3,6 +3,7 @@ closed lid."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import cv2
@@ -56,37 +57,85 @@ def lid_lines(p: Doubles, contour: Doubles, side: topo.Side) -> tuple[Doubles, D
     return mesh_up * (1 - weight) + up * weight, mesh_lo * (1 - weight) + lo * weight
 
 
-def find_iris(image: Bytes, frame: FaceFrame, rim: Doubles, upper: Doubles, lower: Doubles) -> tuple[Doubles, float]:
-    """Centre (face units) and radius of the iris. `rim` holds the iris network's 5 points; the radius is refined
-    where the picture turns from dark to light on the left and right of it."""
+@dataclass(frozen=True, slots=True)
+class Iris:
+    """Centre (face units), radius, and how clearly the picture shows its edge (0 when it does not)."""
+
+    centre: Doubles
+    radius: float
+    score: float
+
+
+def find_iris(
+    image: Bytes, frame: FaceFrame, rim: Doubles, upper: Doubles, lower: Doubles, *, radius: float | None = None
+) -> Iris:
+    """The iris. `rim` holds the iris network's 5 points; centre and radius are refined to where the picture turns
+    from dark to the white of the eye on the left and right of it. A known `radius` is only followed."""
     centre = rim[0].copy()
-    radius = float(np.linalg.norm(rim[1:] - centre, axis=1).mean())
     width = float(upper[-1, 0] - upper[0, 0])
+    opening = float((lower[:, 1] - upper[:, 1]).max())
     middle = (upper[4] + lower[4]) / 2
-    if np.linalg.norm(centre - middle) > 0.35 * width:
+    if np.linalg.norm((centre - middle) * [1.0, 1.6]) > 0.38 * width:
         centre = middle
-    radius = float(np.clip(radius, 0.14 * width, 0.34 * width))
-    angles = np.r_[np.linspace(-0.55, 0.45, 13), np.pi + np.linspace(-0.45, 0.55, 13)]
-    best, found = 0.0, (centre, radius)
-    grey = luminance(image).astype(np.float32)
-    for k in np.linspace(0.8, 1.65, 18):
-        for dx in np.linspace(-0.3, 0.3, 7):
-            c = centre + np.array([dx * radius, 0.0])
-            r = radius * k
-            ring = np.stack([np.cos(angles), np.sin(angles)], -1)
-            inside = sample_points(grey, frame.to_px(c + ring * (r * 0.87))[None])[0]
-            outside = sample_points(grey, frame.to_px(c + ring * (r * 1.13))[None])[0]
-            px = c + ring * r * 1.13
-            seen = (px[:, 1] > np.interp(px[:, 0], upper[:, 0], upper[:, 1])) & (
-                px[:, 1] < np.interp(px[:, 0], lower[:, 0], lower[:, 1])
-            )
-            if seen[:13].sum() < 4 or seen[13:].sum() < 4:
-                continue
-            step = (outside - inside)[seen]
-            score = float(np.clip(step, -20, 60).mean()) - 6.0 * abs(k - 1.05) - 4.0 * abs(dx)
-            if score > best:
-                best, found = score, (c, r)
-    return found
+    if radius is None:
+        start = float(np.clip(np.linalg.norm(rim[1:] - centre, axis=1).mean(), 0.14 * width, 0.34 * width))
+        scales = np.linspace(max(0.75 * start, 0.15 * width), 0.33 * width, 22) / start
+    else:
+        start, scales = radius, np.linspace(0.94, 1.06, 5)
+    angles = np.r_[np.linspace(-0.55, 0.50, 13), np.pi + np.linspace(-0.50, 0.55, 13)]
+    ring = np.stack([np.cos(angles), np.sin(angles)], -1)
+    ink, to_ink = _difference_to_white(image, frame, upper, lower)
+    k, dx, dy = (
+        g.reshape(-1, 1)
+        for g in np.meshgrid(scales, np.linspace(-0.6, 0.6, 13), np.linspace(-0.2, 0.2, 5), indexing="ij")
+    )
+    r = start * k[..., None]
+    c = centre + np.stack([dx * start, dy * opening], -1)
+    edge = c + ring[None] * r * 1.12
+    seen = (edge[..., 1] > np.interp(edge[..., 0], upper[:, 0], upper[:, 1])) & (
+        edge[..., 1] < np.interp(edge[..., 0], lower[:, 0], lower[:, 1])
+    )
+    inside = sample_points(ink, to_ink(c + ring[None] * r * 0.88))
+    outside = sample_points(ink, to_ink(edge))
+    # Outside lies the white; the edge of the pupil also leads from one colour to another, but not to white.
+    gain = np.clip(inside - outside, -20, 40) - 0.7 * np.clip(outside - 4, 0, 60)
+    halves = []
+    for half in (slice(0, 13), slice(13, 26)):
+        count = seen[:, half].sum(1)
+        mean = (gain[:, half] * seen[:, half]).sum(1) / np.maximum(count, 1)
+        halves.append(np.where(count >= 4, mean, -100.0))
+    score = 0.5 * np.minimum(*halves) + 0.25 * (halves[0] + halves[1])
+    score = score - 4.0 * np.abs(np.log(k / 1.05))[:, 0] - 4.0 * np.abs(dx)[:, 0] - 8.0 * np.abs(dy)[:, 0]
+    best = int(score.argmax())
+    if score[best] <= 0:
+        return Iris(centre, start, 0.0)
+    return Iris(c[best, 0], float(r[best, 0, 0]), float(score[best]))
+
+
+def _difference_to_white(
+    image: Bytes, frame: FaceFrame, upper: Doubles, lower: Doubles
+) -> tuple[Floats, Callable[[Doubles], Doubles]]:
+    """How little each place around the eye looks like its white (Lab distance), and the map from face units to it."""
+    low, high = frame.to_px(np.concatenate([upper, lower])).min(0), frame.to_px(np.concatenate([upper, lower])).max(0)
+    pad = 0.6 * (high - low).max()
+    h, w = image.shape[:2]
+    x0, y0 = (int(max(0, v)) for v in low - pad)
+    x1, y1 = int(min(w, high[0] + pad)), int(min(h, high[1] + pad))
+    lab = np.asarray(cv2.cvtColor(image[y0:y1, x0:x1], cv2.COLOR_RGB2LAB), np.float32)
+    x = np.linspace(upper[0, 0], upper[-1, 0], 25)[2:-2]
+    top, bottom = (np.interp(x, line[:, 0], line[:, 1]) for line in (upper, lower))
+    rows = top + np.linspace(0.25, 0.8, 7)[:, None] * (bottom - top)
+
+    def to_patch(q: Doubles) -> Doubles:
+        return np.asarray(frame.to_px(q) - [x0, y0])
+
+    seen = sample_points(lab, to_patch(np.stack([np.broadcast_to(x, rows.shape), rows], -1))).reshape(-1, 3)
+    light = seen[:, 0]
+    white = np.median(seen[(light >= np.percentile(light, 78)) & (light <= np.percentile(light, 97))], axis=0)
+    # Darker than the white counts half (the upper lid shades it), lighter (a highlight on the iris) not at all.
+    delta = lab - white
+    delta[..., 0] = np.minimum(delta[..., 0], 0) * 0.5
+    return np.asarray(np.linalg.norm(delta, axis=2), np.float32), to_patch
 
 
 def build_eye(
@@ -128,7 +177,7 @@ def build_eye(
 
     lid_height = _lash_height(image, frame, upper, opening)
     lid = _lid_texture(image, frame, upper, lower, lid_height, opening)
-    lash_up, lash_down = 0.016, 0.030
+    lash_up, lash_down = 0.058 * width, 0.110 * width
     lash = _lash_texture(image, frame, upper, lid_height)
     room = (float(iris[0] - upper[0, 0]), float(upper[-1, 0] - iris[0]))
     gaze = (
@@ -232,7 +281,7 @@ def _lash_height(image: Bytes, frame: FaceFrame, upper: Doubles, opening: float)
     light_again = lum > darkest + 0.62 * (skin - darkest)
     light_again &= np.cumsum(lum <= darkest + 0.3 * (skin - darkest), axis=0) > 0
     first = np.where(light_again.any(0), reach[light_again.argmax(0)], 0.03)
-    return float(np.clip(np.median(first) + 0.008, 0.20 * opening, min(0.075, 0.75 * opening)))
+    return float(np.clip(np.median(first) + 0.008, 0.20 * opening, min(0.095, 0.80 * opening)))
 
 
 def _lid_texture(
@@ -252,28 +301,23 @@ def _lid_texture(
             cv2.GaussianBlur(middle, (0, 0), blur, sigmaY=0.1, borderType=cv2.BORDER_REPLICATE)[0], np.float32
         )
 
-    # At its top the lid continues the skin above the lashes without a seam; in its middle it is as light as the skin
-    # around the eye.
+    # At its top the lid continues the skin above the lashes without a seam, at its edge it comes near the skin below
+    # the eye: whatever the light of the picture, the closed lid lies in it.
     edge = skin(up, [-lid_height * 0.95, -lid_height * 1.1], 2.5)
     above = skin(up, [-lid_height - d for d in (0.006, 0.014, 0.022, 0.032)], 9.0)
-    below = skin(lo, [0.03, 0.045, 0.06, 0.08], 9.0)
+    below = skin(lo, [0.025, 0.04, 0.055, 0.07, 0.085], 9.0)
     v = ((np.arange(h) + 0.5) / h)[:, None]
-    ball = above * 0.55 + below * 0.45
-    dim = (
-        np.clip((luminance(edge) * 0.25 + luminance(above) * 0.75) / np.maximum(luminance(ball), 1), 0.86, 1.0)[None, :]
-        * 0.99
-    )
-    mixed = ball[None] * np.stack([dim**0.7 * 1.015, dim, dim**1.12 * 0.985], -1)
-    seam = (1 - smooth_step(0.0, 0.42, v))[..., None]
-    mixed = mixed * (1 - seam) + edge[None] * seam
-    shade = 1 + 0.03 * np.exp(-(((v - 0.55) / 0.22) ** 2)) - 0.13 * smooth_step(0.70, 1.0, v)
+    ball = above * 0.40 + below * 0.60
+    tone = smooth_step(0.0, 0.70, v)[..., None]
+    mixed = edge[None] * (1 - tone) + ball[None] * tone
+    shade = 0.985 + 0.03 * np.exp(-(((v - 0.50) / 0.25) ** 2)) - 0.07 * smooth_step(0.72, 1.0, v)
     middle = np.abs(u - 0.5)[None] * 2
-    shade = shade * (1 - 0.07 * middle**2)
+    shade = shade * (1 - 0.04 * middle**2 * tone[..., 0])
     rgb = mixed * np.stack([shade**0.9, shade, shade**1.06], -1)
     grain = float(np.clip(opening, 0, 0.2)) * 8
     noise = cv2.GaussianBlur(np.random.default_rng(3).normal(0, 1, (h, w)).astype(np.float32), (0, 0), 0.9) * grain
-    ends = smooth_step(0.0, 0.09, np.minimum(u, 1 - u))[None]
-    alpha = smooth_step(0.0, 0.34, v) * ends
+    ends = smooth_step(0.0, 0.035, np.minimum(u, 1 - u))[None]
+    alpha = smooth_step(0.0, 0.22, v) * ends
     return rgba(rgb + noise[..., None], alpha)
 
 
@@ -290,7 +334,7 @@ def _lash_texture(image: Bytes, frame: FaceFrame, upper: Doubles, lid_height: fl
     dark = np.percentile(along.reshape(-1, 3), 12, axis=0)
     skin = np.percentile(sample_points(image, frame.to_px(upper[1:-1] - [0, 2.5 * lid_height])[None])[0], 60, axis=0)
     contrast = float(np.clip((luminance(skin) - luminance(dark)) / 90, 0.35, 1.0))
-    line = 0.016 / (0.016 + 0.030)  # where the lid edge lies in the strip
+    line = 0.058 / (0.058 + 0.110)  # where the lid edge lies in the strip
     body = np.exp(-(((v - line - 0.04) / np.where(v < line, 0.10, 0.15)) ** 2))
     rng = np.random.default_rng(5)
     strands = np.clip(cv2.GaussianBlur(rng.normal(0, 1, (1, w)).astype(np.float32), (0, 0), 1.0) * 0.5 + 0.55, 0.1, 1.0)

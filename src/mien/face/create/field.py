@@ -41,8 +41,11 @@ def _index(v: Doubles, count: int, length: int, step: int) -> Doubles:
     return np.interp(v, places, np.arange(count))
 
 
-def build_field(frame: FaceFrame, points: Doubles, size: tuple[int, int], step: int = 20) -> Field:
-    """`points`: the 468 landmarks, canvas pixels with z; `size`: canvas (width, height)."""
+def build_field(
+    frame: FaceFrame, points: Doubles, size: tuple[int, int], *, layered: bool = False, step: int = 20
+) -> Field:
+    """`points`: the 468 landmarks, canvas pixels with z; `size`: canvas (width, height). A `layered` person moves over
+    a background that stays, so the whole head with its hair may move as one."""
     width, height = size
     cols, rows = -(-width // step) + 1, -(-height // step) + 1
     x = np.minimum(np.arange(cols) * step, width)
@@ -61,7 +64,8 @@ def build_field(frame: FaceFrame, points: Doubles, size: tuple[int, int], step: 
     r = np.hypot(ex, ey)
     chin = float(p[topo.CHIN, 1])
 
-    head = 1 - smooth_step(0.9, 2.0, r)
+    near, far = (1.15, 2.4) if layered else (0.9, 2.0)
+    head = 1 - smooth_step(near, far, r)
     neck = 1 - smooth_step(chin - 0.10, chin + half_h * 1.5, q[..., 1])
     column = 1 - smooth_step(half_w * 0.9, half_w * 2.2, np.abs(q[..., 0] - middle[0]))
     head = np.where(q[..., 1] > chin - 0.10, np.maximum(head * neck, neck * column), head)

@@ -51,7 +51,7 @@ def snap_lip_line(image: Bytes, frame: FaceFrame, p: Doubles) -> Doubles:
     valley[:7] = valley[-7:] = -10
     scale = max(float(np.percentile(valley, 97)), 4.0)
     cost = -np.clip(valley / scale, -1, 1) + 0.55 * (offsets[:, None] / (0.06 * width)) ** 2
-    path = _cheapest_path(cost, 0.25)
+    path = cheapest_path(cost, 0.25)
     shift = cv2.GaussianBlur(offsets[path].astype(np.float32)[None], (0, 0), 2.5, borderType=cv2.BORDER_REPLICATE)[0]
     ends = np.clip(np.minimum(np.arange(81), np.arange(81)[::-1]) / 8.0, 0.35, 1)
     found = middle + shift * ends
@@ -71,7 +71,7 @@ def snap_lip_line(image: Bytes, frame: FaceFrame, p: Doubles) -> Doubles:
     return moved
 
 
-def _cheapest_path(cost: Doubles, bend: float) -> NDArray[np.intp]:
+def cheapest_path(cost: Doubles, bend: float) -> NDArray[np.intp]:
     """Row of each column on the path of least cost, where a step of one row costs `bend`."""
     rows, cols = cost.shape
     total = cost[:, 0].copy()

@@ -46,13 +46,18 @@ def measure_tones(image: Bytes, frame: FaceFrame, p: Doubles, whites: Doubles | 
     lips = sample_points(image, frame.to_px(p[[0, 17, 37, 267, 84, 314]])[None])[0].astype(np.float64)
     lip = np.median(lips, axis=0)
     skin_lum = float(luminance(skin))
-    # Enamel is about as bright as well-lit light skin and much brighter than dark skin in the same light; the eyes
-    # tell the light.
-    white_lum = float(luminance(whites)) if whites is not None else skin_lum
-    level = float(np.clip(max(1.14 * skin_lum, 1.08 * white_lum, 110.0), 90, 234))
-    tint = skin / max(skin_lum, 1.0)
-    warm = np.array([1.035, 1.0, 0.925])
-    teeth = level * (0.72 * warm + 0.28 * tint)
+    # Enamel is nearly as bright as the white of the eyes in the same light, and takes that light's colour; where the
+    # eyes lie in shadow, the skin tells.
+    white = whites if whites is not None else skin
+    white_lum = float(luminance(white))
+    level = float(np.clip(max(1.10 * white_lum, 1.12 * skin_lum, 96.0), 96, 236))
+    cast = np.clip(white / max(white_lum, 1.0), 0.55, 1.2)
+    warm = np.array([1.030, 1.0, 0.930])
+    tint = np.clip(skin / max(skin_lum, 1.0), 0.6, 1.35)
+    # Eyes in deep shadow say little about the light on the mouth.
+    trust = float(smooth_step(0.60, 0.95, white_lum / max(skin_lum, 1.0)))
+    light_colour = cast * trust + (1 + 0.35 * (tint - 1)) * (1 - trust)
+    teeth = level * warm * (0.36 + 0.52 * light_colour + 0.12 * tint)
     light = level / 215
     red = np.array([176.0, 86.0, 84.0]) * (0.55 + 0.45 * light) * light**0.25
     tongue = 0.75 * red + 0.25 * lip * 0.9
@@ -111,7 +116,7 @@ def draw_teeth(tones: Tones, px_per_width: float, *, upper: bool) -> Bytes:
     shade = shade * (1 - 0.08 * np.abs(2 * t - 1) ** 4)  # each tooth curves away at its sides
     between = np.minimum(np.abs(ax - edges[1:-1, None, None]).min(0), ax)
     deep = smooth_step(0.35, 1.0, along)
-    shade = shade * (1 - (0.06 + 0.13 * deep) * np.exp(-((between / (0.0045 + 0.004 * deep)) ** 2)))
+    shade = shade * (1 - (0.05 + 0.09 * deep) * np.exp(-((between / (0.0040 + 0.004 * deep)) ** 2)))
     shade = shade * np.sqrt(np.clip(1 - 1.9 * ax**2, 0.12, 1))  # the arch recedes
     tone = np.array([1.0, 0.985, 0.955, 0.965, 0.96])[which][None]
     warm = np.array([0.0, 0.2, 0.9, 0.5, 0.5])[which][None] + 0.8 * (1 - along) ** 2

@@ -44,6 +44,12 @@ class Detection:
     def area(self) -> float:
         return self.box[2] * self.box[3]
 
+    def moved(self, x: float, y: float) -> Detection:
+        """The same face seen from a picture whose corner lies (x, y) further up and left."""
+        (ax, ay), (bx, by) = self.eyes
+        x0, y0, w, h = self.box
+        return Detection(self.score, (x0 + x, y0 + y, w, h), ((ax + x, ay + y), (bx + x, by + y)))
+
 
 class _Network:
     def __init__(self, path: Path) -> None:
@@ -89,7 +95,37 @@ class FaceNetworks:
         return _Network(self._dir / SEGMENTATION)
 
     def detect(self, rgb: Rgb, threshold: float = 0.5) -> list[Detection]:
-        """Faces in the picture, largest first."""
+        """Faces in the picture, largest first; also those too small for one look at the whole picture."""
+        h, w = rgb.shape[:2]
+        found = self._detect_once(rgb, threshold)
+        side = max(h, w)
+        if side >= 2 * 128:
+            part = side // 2
+            for y in _starts(h, part):
+                for x in _starts(w, part):
+                    inside = self._detect_once(rgb[y : y + part, x : x + part], max(threshold, 0.6))
+                    found += [d.moved(x, y) for d in inside]
+        if not found:
+            return []
+        boxes = [d.box for d in found]
+        # A face near the border of a part is found whole in the picture or in the next part: the larger box wins.
+        order = sorted(range(len(found)), key=lambda i: -found[i].area)
+        kept: list[int] = []
+        for i in order:
+            if all(_overlap(boxes[i], boxes[k]) < 0.4 for k in kept):
+                kept.append(i)
+        return [found[i] for i in kept]
+
+    def close_scores(self, rgb: Rgb, points: Doubles) -> list[float]:
+        """The detector's certainty (0…1) of the face at `points` in upright close-ups of three sizes."""
+        cx, cy, size, angle = _frame_of(points)
+        scores = []
+        for scale in (1.0, 1.4, 2.0):
+            crop, _ = _upright_crop(rgb, cx, cy, size * scale, angle, 256)
+            scores.append(max((d.score for d in self._detect_once(crop, 0.05)), default=0.0))
+        return scores
+
+    def _detect_once(self, rgb: Rgb, threshold: float) -> list[Detection]:
         h, w = rgb.shape[:2]
         side = max(h, w)
         oy, ox = (side - h) // 2, (side - w) // 2
@@ -123,26 +159,51 @@ class FaceNetworks:
 
         Each pass crops again around the points of the one before, turned upright.
         """
-        (ax, ay), (bx, by) = detection.eyes
-        angle = float(np.arctan2(by - ay, bx - ax))
+        best: tuple[Doubles, float] | None = None
+        for found in (detection, self._again(rgb, detection)):
+            if found is None:
+                continue
+            (ax, ay), (bx, by) = found.eyes
+            angle = float(np.arctan2(by - ay, bx - ax))
+            x, y, w, h = found.box
+            cx, cy, size = x + w / 2, y + h / 2, max(w, h) * 1.5
+            points, score = self._mesh_once(rgb, cx, cy, size, angle, mirrored=False)
+            for _ in range(passes - 1):
+                points, score = self._mesh_once(rgb, *_frame_of(points), mirrored=False)
+            if best is None or score > best[1]:
+                best = points, score
+            if score > 0.9:
+                break
+        assert best is not None
+        return self.refine(rgb, best[0])[0], best[1]
+
+    def _again(self, rgb: Rgb, detection: Detection) -> Detection | None:
+        """A face that is small in its picture, found again in the part around it: its box there is far finer."""
         x, y, w, h = detection.box
-        cx, cy, size = x + w / 2, y + h / 2, max(w, h) * 1.5
-        points, score = self._mesh_once(rgb, cx, cy, size, angle, mirrored=False)
-        for _ in range(passes - 1):
-            points, score = self._mesh_once(rgb, *_frame_of(points), mirrored=False)
-        return self.refine(rgb, points)[0], score
+        r = max(w, h) * 1.5
+        x0, y0 = max(0, int(x + w / 2 - r)), max(0, int(y + h / 2 - r))
+        part = rgb[y0 : int(y + h / 2 + r), x0 : int(x + w / 2 + r)]
+        if min(part.shape[:2]) < 16:
+            return None
+        found = self._detect_once(part, 0.3)
+        return max(found, key=lambda d: d.score).moved(x0, y0) if found else None
 
     def refine(self, rgb: Rgb, points: Doubles) -> tuple[Doubles, float]:
         """The 468 points found again in `rgb` from rough ones, with the face score."""
         _, score = self._mesh_once(rgb, *_frame_of(points), mirrored=False)
-        cx, cy, size, angle = _frame_of(points)
         # The mean over slightly different crops, half of them mirrored, is steadier than any one of them.
-        found = [
-            self._mesh_once(rgb, cx, cy, size * scale, angle + turn, mirrored=mirrored)[0]
-            for scale, turn in _JITTER
-            for mirrored in (False, True)
-        ]
-        return np.mean(found, 0), score
+        return np.asarray(self.shifted_meshes(rgb, points).mean(0)), score
+
+    def shifted_meshes(self, rgb: Rgb, points: Doubles) -> Doubles:
+        """The 468 points found in slightly different crops around rough ones, (crops, 468, 3)."""
+        cx, cy, size, angle = _frame_of(points)
+        return np.stack(
+            [
+                self._mesh_once(rgb, cx, cy, size * scale, angle + turn, mirrored=mirrored)[0]
+                for scale, turn in _JITTER
+                for mirrored in (False, True)
+            ]
+        )
 
     def _mesh_once(
         self, rgb: Rgb, cx: float, cy: float, size: float, angle: float, *, mirrored: bool
@@ -182,6 +243,21 @@ class FaceNetworks:
         """How likely each pixel shows the person, 256 x 256, 0…1, stretched over the picture."""
         small = cv2.resize(rgb, (256, 256), interpolation=cv2.INTER_AREA).astype(np.float32) / 255
         return self._segmentation(small[None])[0][0, :, :, 0]
+
+
+def _starts(length: int, part: int) -> list[int]:
+    """Where parts begin that overlap by half and cover `length`."""
+    if length <= part:
+        return [0]
+    count = -(-(length - part) // max(1, part // 2)) + 1
+    return [round(k * (length - part) / (count - 1)) for k in range(count)]
+
+
+def _overlap(a: tuple[float, float, float, float], b: tuple[float, float, float, float]) -> float:
+    """Common area of two boxes (x, y, w, h) as a share of the smaller one."""
+    w = min(a[0] + a[2], b[0] + b[2]) - max(a[0], b[0])
+    h = min(a[1] + a[3], b[1] + b[3]) - max(a[1], b[1])
+    return max(0.0, w) * max(0.0, h) / max(min(a[2] * a[3], b[2] * b[3]), 1e-9)
 
 
 def _anchors() -> Floats:

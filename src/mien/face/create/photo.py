@@ -9,12 +9,12 @@ from numpy.typing import NDArray
 
 from mien.face.create import mouth as mouth_parts
 from mien.face.create import topology as topo
-from mien.face.create.eyes import EyeModel, build_eye, find_iris, lid_lines
+from mien.face.create.eyes import EyeModel, build_eye
 from mien.face.create.faceframe import FaceFrame
 from mien.face.create.mesh import coarse_points
 from mien.face.create.mouth import LOWER_RECT, UPPER_RECT, own_teeth_visible
-from mien.face.create.networks import FaceNetworks
-from mien.face.create.sampling import luminance, sample_rect
+from mien.face.create.points import FacePoints
+from mien.face.create.sampling import luminance, sample_points
 from mien.face.create.shapes import MouthMeasures
 from mien.face.format import EyeSpec, Line, MouthSpec, Side
 from mien.face.format import Tones as ToneSpec
@@ -24,8 +24,8 @@ __all__ = [
     "UPPER_RECT",
     "BuiltMouth",
     "build_mouth",
+    "cut_eyes",
     "eye_spec",
-    "find_eyes",
     "insets",
     "own_teeth_visible",
 ]
@@ -47,20 +47,15 @@ class BuiltMouth:
     textures: dict[str, Bytes]
 
 
-def find_eyes(
-    nets: FaceNetworks, picture: Bytes, frame: FaceFrame, points: Doubles, p: Doubles
-) -> dict[Side, EyeModel]:
-    """Both eyes; moves the lid points of `p` (face units) to where the iris network sees the lids."""
-    pixel_centred = points.copy()
-    pixel_centred[:, :2] -= 0.5
-    contours = nets.iris(picture, pixel_centred)
+def cut_eyes(picture: Bytes, frame: FaceFrame, p: Doubles, found: FacePoints) -> dict[Side, EyeModel]:
+    """Both eyes in layers. `p`: the 468 points in face units, lids where the picture shows them."""
     eyes: dict[Side, EyeModel] = {}
     for side in topo.SIDES:
-        lids, rim = (frame.to_face(c + 0.5) for c in contours[side])
-        upper, lower = lid_lines(p, lids, side)
-        p[list(topo.EYE_UPPER[side])], p[list(topo.EYE_LOWER[side])] = upper, lower
-        iris, radius = find_iris(picture, frame, rim, upper, lower)
-        eyes[side] = build_eye(picture, frame, side, upper, lower, iris, radius, FEATHER)
+        upper, lower = p[list(topo.EYE_UPPER[side])], p[list(topo.EYE_LOWER[side])]
+        iris = found.irises[side]
+        eyes[side] = build_eye(
+            picture, frame, side, upper, lower, frame.to_face(iris.centre), iris.radius / frame.sc, FEATHER
+        )
     return eyes
 
 
@@ -150,16 +145,15 @@ def insets(p: Doubles, width: float, own_teeth: bool) -> Doubles:
 
 
 def _white(picture: Bytes, frame: FaceFrame, eye: EyeModel) -> Doubles:
-    """Colour of the white of an eye: a bright part of what lies between the lids."""
-    box = (
-        float(eye.upper[1, 0]),
-        float(eye.upper[:, 1].min()),
-        float(eye.upper[-2, 0]),
-        float(eye.lower[:, 1].max()),
-    )
-    pixels = sample_rect(picture, frame, box, (48, 20)).reshape(-1, 3)
+    """Colour of the white of an eye: the brighter half of what lies between the lids beside the iris."""
+    x = np.linspace(eye.upper[0, 0], eye.upper[-1, 0], 41)[4:-4]
+    top, bottom = (np.interp(x, line[:, 0], line[:, 1]) for line in (eye.upper, eye.lower))
+    rows = top + np.linspace(0.30, 0.80, 9)[:, None] * (bottom - top)
+    q = np.stack([np.broadcast_to(x, rows.shape), rows], -1)
+    outside = np.linalg.norm(q - eye.iris, axis=-1) > 1.08 * eye.radius
+    pixels = sample_points(picture, frame.to_px(q))[outside if outside.sum() > 12 else np.ones_like(outside)]
     lum = luminance(pixels)
-    bright = pixels[(lum > np.percentile(lum, 72)) & (lum < np.percentile(lum, 96))]
+    bright = pixels[(lum > np.percentile(lum, 55)) & (lum < np.percentile(lum, 95))]
     return np.asarray(np.median(bright if len(bright) else pixels, axis=0), np.float64)
 
 

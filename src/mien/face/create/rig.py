@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,10 +12,11 @@ from mien.face.create import drawn, photo
 from mien.face.create import topology as topo
 from mien.face.create.faceframe import FaceFrame, smooth_step
 from mien.face.create.field import build_field
-from mien.face.create.lips import SMALL_GAP, gap_of, is_closed, snap_lip_line
+from mien.face.create.limits import fit_limits
+from mien.face.create.lips import is_closed
 from mien.face.create.mesh import build_mesh, coarse_points, with_rings
-from mien.face.create.networks import FaceNetworks
-from mien.face.create.parted import part_lips
+from mien.face.create.points import FacePoints, record
+from mien.face.create.scene import Scene
 from mien.face.create.shapes import closing, key_shapes, measure_mouth
 from mien.face.format import (
     EyeSpec,
@@ -27,7 +27,6 @@ from mien.face.format import (
     MouthSpec,
     Package,
     Side,
-    Style,
 )
 from mien.face.format import Tones as ToneSpec
 
@@ -66,47 +65,23 @@ class Points:
         return np.arange(first, first + count, dtype=np.int32)
 
 
-def rig_face(
-    nets: FaceNetworks, canvas: Bytes, points: Doubles, *, name: str, style: Literal["auto", "photo", "illustration"]
-) -> Rigged:
-    """Rigs a canvas picture (H, W, 3) with landmarks `points` (468, 3) in canvas pixels."""
-    chosen: Style = style if style != "auto" else decide_style(canvas, points)
-    frame = FaceFrame.of(points)
-    p = frame.to_face(points[:, :2])
-    eyes: dict[Side, drawn.DrawnEye] = {}
-    mouth: drawn.DrawnMouth | None = None
-    picture = canvas
-    if chosen == "illustration":
-        skin = drawn.skin_colour(canvas, frame, p)
-        found = {side: drawn.draw_eye(canvas, frame, p, side, skin) for side in topo.SIDES}
-        if all(found.values()):  # one drawn and one moved eye would not match
-            eyes = {side: eye for side, eye in found.items() if eye is not None}
-        mouth = drawn.draw_mouth(canvas, frame, p, skin)
-        if mouth is not None:
-            picture = mouth.picture
-    if mouth is None and gap_of(p) < SMALL_GAP:
-        p = snap_lip_line(canvas, frame, part_lips(canvas, frame, p))
-    return _build(nets, picture, frame, points, p, eyes, mouth, name, chosen)
-
-
-def decide_style(canvas: Bytes, points: Doubles) -> Style:
-    """Photograph (or painting, or rendered figure) or flat illustration."""
-    return "illustration" if drawn.flat_share(canvas, points) > drawn.FLAT_SHARE else "photo"
-
-
-def _build(
-    nets: FaceNetworks,
-    picture: Bytes,
-    frame: FaceFrame,
-    points: Doubles,
-    p: Doubles,
-    drawn_eyes: dict[Side, drawn.DrawnEye],
-    drawn_mouth: drawn.DrawnMouth | None,
-    name: str,
-    style: Style,
-) -> Rigged:
+def rig_face(scene: Scene, picture: Bytes, found: FacePoints, *, name: str) -> Rigged:
+    """Rigs what was found. `picture`: the scene's, without a mouth that is drawn anew. Needs no network."""
+    frame = FaceFrame.of(found.points)
+    p = frame.to_face(found.points[:, :2])
+    style = found.style
+    drawn_eyes: dict[Side, drawn.DrawnEye] = {}
+    drawn_mouth: drawn.DrawnMouth | None = None
+    if style == "illustration":
+        skin = drawn.skin_colour(picture, frame, p)
+        eyes_found = {side: drawn.draw_eye(picture, frame, p, side, skin) for side in topo.SIDES}
+        if all(eyes_found.values()):  # one drawn and one moved eye would not match
+            drawn_eyes = {side: eye for side, eye in eyes_found.items() if eye is not None}
+        if found.mouth_line is not None:
+            line = found.mouth_line
+            drawn_mouth = drawn.DrawnMouth(frame.to_face(line.line), line.half_width / frame.sc, line.colour, picture)
     mesh = build_mesh(mouth_hole=drawn_mouth is None, eye_holes=not drawn_eyes)
-    photo_eyes = {} if drawn_eyes else photo.find_eyes(nets, picture, frame, points, p)
+    photo_eyes = {} if drawn_eyes else photo.cut_eyes(picture, frame, p, found)
     as_photographed = measure_mouth(p)
     closed = is_closed(p)
     close = closing(p) if drawn_mouth is None else np.zeros_like(p)
@@ -163,7 +138,7 @@ def _build(
             eyes[side] = photo.eye_spec(photo_eyes[side], mesh.eye_up[side], mesh.eye_lo[side])
             textures.update(photo_eyes[side].textures)
     h, w = picture.shape[:2]
-    field = build_field(frame, points, (w, h))
+    field = build_field(frame, found.points, (w, h), layered=scene.matte is not None)
     atlas, regions = pack_atlas(textures)
     package = Package(
         name=name,
@@ -184,8 +159,13 @@ def _build(
         eyes=eyes,
         atlas=atlas,
         regions=regions,
+        plate=scene.plate,
+        matte=scene.matte,
+        transparent=scene.transparent,
+        rig=record(found),
     )
-    return Rigged(package, own, ())
+    package, notes = fit_limits(package, found.points)
+    return Rigged(package, own, notes)
 
 
 def _fill_mouth(vertices: Points, up: NDArray[np.int32], lo: NDArray[np.int32]) -> NDArray[np.int32]:

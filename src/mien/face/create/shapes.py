@@ -56,7 +56,14 @@ def closing(p: Doubles) -> Doubles:
             moves.setdefault(j, dl * (0.92 if 0 < a < 10 else 0.0))
         moves[OUT_UP[a]], moves[OUT_LO[a]] = du * 0.8, dl * 0.8
     closed = _spread(p, moves, m.width * 0.45)
-    return closed + 0.25 * _level(p + closed)
+    # A smile that shows its teeth is taken back further than the corners of a mouth that is closed anyway: those
+    # belong to the face.
+    line = (p[UP] + p[LO]) / 2
+    lift = float(line[3:8, 1].mean() - line[[0, -1], 1].mean()) / m.width
+    smiling = float(smooth_step(0.03, 0.12, lift) * smooth_step(0.04, 0.12, m.gap / m.width))
+    relaxed = p + closed
+    narrower = {i: np.array([-0.10 * smiling * (p[i, 0] - m.centre[0]), 0.0]) for i in topo.LIPS}
+    return closed + (0.25 + 0.40 * smiling) * _level(relaxed) + _spread(relaxed, narrower, m.width * 0.55)
 
 
 def _spread(p: Doubles, moves: Moves, radius: float) -> Doubles:
@@ -74,8 +81,11 @@ def _level(p: Doubles) -> Doubles:
     """Brings the closed lip line to one height (a smile's corners come down)."""
     m = measure_mouth(p)
     line = (p[UP] + p[LO]) / 2
-    level = float(line[2:9, 1].mean())
-    moves = {i: np.array([0.0, 0.85 * (level - np.interp(p[i, 0], line[:, 0], line[:, 1]))]) for i in topo.LIPS}
+    level = float(line[3:8, 1].mean())
+    moves = {}
+    for i in topo.LIPS:
+        down = 0.85 * (level - float(np.interp(p[i, 0], line[:, 0], line[:, 1])))
+        moves[i] = np.array([0.0, max(down, -0.02 * m.width)])  # the middle has no room to go up
     return _spread(p, moves, m.width * 0.55)
 
 
@@ -93,10 +103,13 @@ def _mouth_shapes(p: Doubles, measures: MouthMeasures) -> dict[str, Doubles]:
     side = np.where(np.isin(np.arange(len(p)), list(topo.UPPER_LIP)), -1.0, 1.0)
     off_line = p[:, 1] - np.interp(p[:, 0], line_x, line_y)
     shapes: dict[str, Doubles] = {}
+    base = float(p[topo.NOSE_BASE, 1])
+    philtrum = max(float(p[OUT_UP[5], 1]) - base, 0.02)
+    raised = min(0.095 * mw, 0.42 * philtrum)  # an upper lip cannot go farther up than there is skin
 
     # How far each point follows the jaw: the lower lip fully in its middle, less at the corners; cheeks a little, the
     # chin most.
-    below = smooth_step(-0.05, 0.35, (p[:, 1] - mc[1]) / measures.chin_distance)
+    below = smooth_step(-0.05, 0.22, (p[:, 1] - mc[1]) / measures.chin_distance)
     half = np.abs(p[list(topo.OVAL), 0] - mc[0]).max()
     w = below * (1 - 0.55 * smooth_step(0.45, 1.0, np.abs(p[:, 0] - mc[0]) / half)) * 0.92
     for i in topo.LOWER_LIP:
@@ -108,8 +121,6 @@ def _mouth_shapes(p: Doubles, measures: MouthMeasures) -> dict[str, Doubles]:
     jaw[:, 1] = w
     for i in topo.LIPS:
         jaw[i, 0] = -0.14 * s[i]
-    for i in topo.UPPER_LIP:
-        jaw[i, 1] += -0.09 * (1 - s[i] ** 2)
     jaw = _fade_sideways(p, jaw * measures.jaw, topo.CORNERS, near)
     shapes["jaw"] = jaw
 
@@ -118,23 +129,27 @@ def _mouth_shapes(p: Doubles, measures: MouthMeasures) -> dict[str, Doubles]:
     def lips(move: Moves, reach: float) -> Doubles:
         return _spread(p, move, near * reach)
 
+    # Lips drawn together keep their height, so they must get rounder, not just narrower: the outline goes from an arc
+    # towards an ellipse, and the lower lip gets a little thinner.
+    height = {i: float(abs(off_line[i])) for i in topo.LIPS}
+    tallest = {-1.0: max(height[i] for i in OUT_UP), 1.0: max(height[i] for i in OUT_LO)}
     pucker: Moves = {}
+    rounded: Moves = {}
     for i in topo.LIPS:
-        dx = -0.43 * (p[i, 0] - mc[0])
-        pucker[i] = np.array(
-            [dx, 0.16 * off_line[i] + 0.02 * mw * side[i] * (1 - s[i] ** 2) * (i in OUT_UP or i in OUT_LO)]
-        )
+        bell = 1 - s[i] ** 2
+        corner = i in topo.CORNERS
+        full = np.sqrt(max(bell, 0.0)) - bell  # ellipse minus arc
+        share = float(
+            np.clip(height[i] / max(tallest[float(side[i])] * max(bell, 0.15), 1e-6), 0, 1)
+        )  # 1 on the outer line
+        dy = side[i] * (0.50 * full * tallest[float(side[i])] * share + 0.014 * mw * bell * share)
+        dy -= (0.10 if side[i] > 0 else -0.02) * off_line[i] * bell
+        pucker[i] = np.array([-0.37 * (p[i, 0] - mc[0]), 0.0 if corner else dy])
+        # An open, rounded mouth: the opening gets taller in its middle and narrower.
+        taller = (0.085 if side[i] < 0 else 0.04) * bell + 0.045 * full
+        rounded[i] = np.array([-0.14 * (p[i, 0] - mc[0]), 0.0 if corner else side[i] * mw * taller])
     shapes["pucker"] = lips(pucker, 1.0) + 0.8 * level
-    # An open, rounded mouth: the opening gets taller in its middle and narrower.
-    shapes["jaw_pucker"] = lips(
-        {
-            i: np.array(
-                [-0.16 * (p[i, 0] - mc[0]), (0.07 * side[i] * mw * (1 - s[i] ** 2)) if i not in topo.CORNERS else 0.0]
-            )
-            for i in topo.LIPS
-        },
-        0.9,
-    )
+    shapes["jaw_pucker"] = lips(rounded, 0.9)
     shapes["wide"] = lips(
         {i: np.array([0.15 * (p[i, 0] - mc[0]), -0.10 * off_line[i] - 0.028 * mw * s[i] ** 2]) for i in topo.LIPS}, 1.0
     )
@@ -152,13 +167,27 @@ def _mouth_shapes(p: Doubles, measures: MouthMeasures) -> dict[str, Doubles]:
     for i in topo.LIPS:
         bell = 1 - s[i] ** 2
         is_upper, is_lower = i in topo.UPPER_LIP, i in topo.LOWER_LIP
-        upper[i] = np.array([0.0, -0.095 * mw * bell if is_upper else 0.0])
+        upper[i] = np.array([0.0, -raised * bell if is_upper else 0.0])
         lower[i] = np.array([0.0, 0.115 * mw * bell if is_lower else 0.0])
         fv[i] = np.array(
-            [0.0, (-0.05 * mw * bell) if is_upper else (-0.045 - 0.05 * (i in OUT_LO)) * mw * bell if is_lower else 0.0]
+            [
+                0.0,
+                (-0.53 * raised * bell)
+                if is_upper
+                else (-0.045 - 0.05 * (i in OUT_LO)) * mw * bell
+                if is_lower
+                else 0.0,
+            ]
         )
     shapes["upper_up"], shapes["lower_down"], shapes["fv"] = lips(upper, 0.6), lips(lower, 0.6), lips(fv, 0.6)
-    nose = smooth_step(p[topo.NOSE_BASE, 1] - 0.02, p[topo.NOSE_BASE, 1] + 0.06, p[:, 1])[:, None]
+    shapes["tongue"] = 0.45 * shapes["lower_down"]  # or the tip between the teeth would hide behind the lip
+    # The nose stays; the skin between it and the lip takes up what the lip does, over all its length.
+    nose = smooth_step(base - 0.02, base + max(0.06, 0.85 * philtrum), p[:, 1])[:, None]
+    rise = min(0.09 * measures.jaw, 0.25 * philtrum)
+    opened = {i: np.array([0.0, -rise * (1 - s[i] ** 2) * (i in topo.UPPER_LIP)]) for i in topo.LIPS}
+    shapes["jaw"] = shapes["jaw"] + lips(opened, 0.6) * nose
+    # Lips drawn together keep the jaw from opening all the way.
+    shapes["jaw_pucker"] = shapes["jaw_pucker"] - 0.25 * shapes["jaw"]
     for name in shapes:
         if name not in ("jaw",):
             shapes[name] = shapes[name] * nose  # the nose stays

@@ -222,11 +222,12 @@ def shade_mouth(
             v = du / max(du + dl, F(1e-4))
             k = F(0.30) + F(0.70) * _ss(F(0.45), F(1.1), v)
             r0, g0, b0 = tones[0, 0] * k, tones[0, 1] * k, tones[0, 2] * k
-            tx, ty = jx / F(0.30), (jy - F(0.14)) / F(0.23)
+            tx, ty = jx / F(0.33), (jy - F(0.11)) / F(0.225)
             r = tx * tx + ty * ty
-            m = F(0.9) * _ss(one, F(0.55), r)
+            m = F(0.92) * _ss(one, F(0.60), r)
             gx = jx / F(0.018)
-            k = (F(0.50) + F(0.38) * _sat(one - r)) * (one - F(0.14) * math.exp(-gx * gx))
+            k = (F(0.60) + F(0.42) * _sat(one - r)) * (one - F(0.12) * math.exp(-gx * gx))
+            k *= F(0.70) + F(0.30) * _ss(F(0.35), F(0.90), v)
             r0 += (tones[1, 0] * k - r0) * m
             g0 += (tones[1, 1] * k - g0) * m
             b0 += (tones[1, 2] * k - b0) * m
@@ -237,16 +238,16 @@ def shade_mouth(
                 (jy - lower_rect[1]) / (lower_rect[3] - lower_rect[1]),
                 s,
             )
-            k, m = F(0.50) + F(0.24) * _ss(F(0.08), F(0.35), g), s[3] * (F(1) - F(0.95) * rnd)
+            k, m = F(0.58) + F(0.22) * _ss(F(0.08), F(0.35), g), s[3] * (F(1) - F(0.95) * rnd)
             r0 += (s[0] * k - r0) * m
             g0 += (s[1] * k - g0) * m
             b0 += (s[2] * k - b0) * m
             if tongue > F(0.05):
                 low = py - jy + F(0.15)
-                tx, ty = px / F(0.185), (py - (low + (F(0.155) - low) * tongue)) / F(0.085)
+                tx, ty = px / F(0.21), (py - (low + (F(0.122) - low) * tongue)) / F(0.075)
                 r = tx * tx + ty * ty
-                m = _ss(one, F(0.72), r) * _ss(F(0.05), F(0.40), tongue)
-                k = F(0.66) + F(0.34) * _sat(one - r)
+                m = _ss(one, F(0.75), r) * _ss(F(0.05), F(0.40), tongue)
+                k = F(0.80) + F(0.32) * _sat(one - r)
                 r0 += (tones[1, 0] * k - r0) * m
                 g0 += (tones[1, 1] * k - g0) * m
                 b0 += (tones[1, 2] * k - b0) * m
@@ -257,12 +258,12 @@ def shade_mouth(
                 (py - upper_rect[1]) / (upper_rect[3] - upper_rect[1]),
                 s,
             )
-            k, m = one - F(0.45) * rnd, s[3] * (one - F(0.92) * rnd)
-            r0 += (s[0] * k - r0) * m
-            g0 += (s[1] * k - g0) * m
-            b0 += (s[2] * k - b0) * m
-            sh = (F(0.62) + F(0.38) * _ss(F(0), F(0.10), du / mw)) * (F(0.80) + F(0.20) * _ss(F(0), F(0.05), dl / mw))
-            sh *= (one - F(0.62) * _ss(F(0.26), F(0.50), abs(px))) * (F(0.82) + F(0.18) * _ss(F(0), F(0.14), g))
+            m = s[3] * (one - _ss(F(0.50), one, rnd))
+            r0 += (s[0] * (one - F(0.50) * rnd) - r0) * m
+            g0 += (s[1] * (one - F(0.62) * rnd) - g0) * m
+            b0 += (s[2] * (one - F(0.64) * rnd) - b0) * m
+            sh = (F(0.72) + F(0.28) * _ss(F(0), F(0.08), du / mw)) * (F(0.86) + F(0.14) * _ss(F(0), F(0.04), dl / mw))
+            sh *= (one - F(0.60) * _ss(F(0.24), F(0.50), abs(px))) * (F(0.88) + F(0.12) * _ss(F(0), F(0.12), g))
             _over(acc, y, x, r0 * sh ** F(0.8), g0 * sh, b0 * sh ** F(1.08), a)
 
 

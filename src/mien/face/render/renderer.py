@@ -23,6 +23,11 @@ Bytes = NDArray[np.uint8]
 Floats = NDArray[np.float32]
 Ints = NDArray[np.int32]
 
+HEAD_REACH = 0.8
+"""Eye distances a place with head weight 1 moves at most."""
+PERSON_REACH = 0.5
+"""Eye distances from the person beyond which the background of a layered package cannot be uncovered or covered."""
+
 _ORDER: tuple[Side, Side] = ("r", "l")
 
 
@@ -67,7 +72,6 @@ class Renderer:
         self._atlas, self._regions = _shrink_atlas(package, min(self._kx, self._ky))
         self._prepare_grid(scale)
         self._prepare_layers()
-        self._frame = self._yuv.copy()
         self._last: MotionVector | None = None
 
     # --- set-up
@@ -84,8 +88,12 @@ class Renderer:
         self._grid_q = np.stack([d @ np.array(frame.ux), d @ np.array(frame.uy)], -1).astype(np.float32)
         self._grid_w = package.grid.reshape(-1, 4)
         self._grid_source = (px * scale).astype(np.float32)
-        moving = np.asarray(np.abs(package.grid[..., 1:]).max(-1) > 2e-3)
+        head, breath, sway = (np.abs(package.grid[..., i]) for i in (1, 2, 3))
+        farthest = HEAD_REACH * head + abs(package.gains.breath) * breath + abs(package.gains.sway) * sway
+        moving = np.asarray(farthest * frame.sc * self._ky > 0.1)  # a tenth of a pixel cannot be seen
         cells = moving[:-1, :-1] | moving[1:, :-1] | moving[:-1, 1:] | moving[1:, 1:]
+        if package.plate is not None and package.matte is not None:
+            cells &= _near_person(package.matte, cells.shape, PERSON_REACH * frame.sc)
         j, i = np.nonzero(cells)
         a, b, c, e = j * cols + i, j * cols + i + 1, (j + 1) * cols + i, (j + 1) * cols + i + 1
         self._grid_triangles = np.concatenate([np.stack([a, b, c], -1), np.stack([b, e, c], -1)]).astype(np.int32)
@@ -109,13 +117,25 @@ class Renderer:
         planes = self._split(self._yuv)
         self._source_y = np.ascontiguousarray(planes[0])
         self._source_uv = np.ascontiguousarray(np.dstack([planes[1], planes[2]]))
+        self._frame = self._yuv.copy()
         self._matte: Bytes | None = None
+        self._still = self._picture
         package = self._package
         if package.plate is not None and package.matte is not None:
             self._plate = _resize(package.plate, self.width, self.height)
             self._matte = _resize(package.matte, self.width, self.height)
+            a = self._matte.astype(np.float32)[..., None] / 255
+            self._still = (self._plate * (1 - a) + self._picture * a + 0.5).astype(np.uint8)
             plate = self._split(np.asarray(cv2.cvtColor(self._plate, cv2.COLOR_RGB2YUV_I420), np.uint8))
             self._plate_planes = tuple(np.ascontiguousarray(p) for p in plate)
+            # Resampled together with the colours they belong to, which is cheaper than once more each.
+            half = cv2.resize(self._matte, planes[1].shape[::-1], interpolation=cv2.INTER_AREA)
+            self._source_y = np.dstack([self._source_y, self._matte])
+            self._source_uv = np.dstack([planes[1], planes[2], half])
+            for plane, person, behind, matte in zip(
+                self._split(self._frame), planes, self._plate_planes, (self._matte, half, half), strict=True
+            ):
+                kernels.mix_plane(person, behind, np.asarray(matte, np.uint8), plane)
 
     def _split(self, i420: Bytes) -> tuple[Bytes, Bytes, Bytes]:
         """Views of the three planes of an I420 picture (h * 3 / 2, w)."""
@@ -142,7 +162,7 @@ class Renderer:
         """The picture as RGB, uint8 (height, width, 3)."""
         q, pose, dst = self._maps(motion)
         x0, y0, x1, y1 = self._box
-        out = self._picture.copy()
+        out = self._still.copy()
         person = cv2.remap(self._picture, self._map_x, self._map_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
         if self._matte is not None:
             matte = cv2.remap(self._matte, self._map_x, self._map_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
@@ -181,11 +201,9 @@ class Renderer:
             plane_u[part_c] = chroma[..., 0]
             plane_v[part_c] = chroma[..., 1]
         else:
-            matte = cv2.remap(self._matte, self._map_x, self._map_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-            matte_c = cv2.resize(matte, half, interpolation=cv2.INTER_AREA)
-            kernels.mix_plane(luma, self._plate_planes[0][part], matte, plane_y[part])
-            kernels.mix_plane(chroma[..., 0], self._plate_planes[1][part_c], matte_c, plane_u[part_c])
-            kernels.mix_plane(chroma[..., 1], self._plate_planes[2][part_c], matte_c, plane_v[part_c])
+            kernels.mix_plane(luma[..., 0], self._plate_planes[0][part], luma[..., 1], plane_y[part])
+            kernels.mix_plane(chroma[..., 0], self._plate_planes[1][part_c], chroma[..., 2], plane_u[part_c])
+            kernels.mix_plane(chroma[..., 1], self._plate_planes[2][part_c], chroma[..., 2], plane_v[part_c])
         for layer, corner in self._strips(q, pose, dst):
             kernels.blend_yuv(layer, *corner, plane_y, plane_u, plane_v)
 
@@ -402,6 +420,15 @@ def _resize(pixels: Bytes, width: int, height: int) -> Bytes:
         return np.ascontiguousarray(pixels)
     way = cv2.INTER_AREA if width < pixels.shape[1] else cv2.INTER_CUBIC
     return np.asarray(cv2.resize(pixels, (width, height), interpolation=way), np.uint8)
+
+
+def _near_person(matte: Bytes, cells: tuple[int, int], reach: float) -> NDArray[np.bool_]:
+    """Which grid cells (rows, cols) lie within `reach` canvas px of the person."""
+    k = 8
+    small = cv2.resize((matte > 2).astype(np.uint8) * 255, None, fx=1 / k, fy=1 / k, interpolation=cv2.INTER_AREA)
+    side = 2 * round(reach / k) + 3
+    wide = cv2.dilate(small, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side)))
+    return np.asarray(cv2.resize(wide, cells[::-1], interpolation=cv2.INTER_AREA) > 0)
 
 
 def _shrink_atlas(package: Package, scale: float) -> tuple[Bytes, dict[str, Ints]]:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from mien.face.format import Package
-from mien.face.motion.frame import motion
+from mien.face.motion.frame import CHANNELS, motion
 from mien.face.render.renderer import Renderer
 
 Bytes = NDArray[np.uint8]
@@ -49,6 +51,16 @@ EXPRESSIONS: dict[str, dict[str, float]] = {
     "roll +8": {"roll": 8},
 }
 
+COMBINATIONS: dict[str, dict[str, float]] = {
+    "jaw + lips apart": {"jaw": 1, "upper_up": 1, "lower_down": 1},
+    "jaw + smile": {"jaw": 1, "smile": 1, "cheek": 1},
+    "jaw + pucker": {"jaw": 1, "pucker": 1},
+    "jaw + wide": {"jaw": 1, "wide": 1},
+    "turned, speaking": {"yaw": 45, "pitch": 20, "roll": 20, "jaw": 0.7, "blink_l": 0.5, "blink_r": 0.5},
+    "turned back": {"yaw": -45, "pitch": -20, "roll": -20, "tx": 1, "sway": -1, "smile": 1},
+}
+"""Ends that come together."""
+
 _MOUTHS = ("sil", "FF  f v", "TH", "SS  s z", "aa", "E", "I  ee", "O", "U  oo", "smile + E")
 _EYES = ("sil", "half closed", "blink", "gaze right", "gaze down")
 COLUMNS = 6
@@ -60,6 +72,43 @@ def contact_sheet(package: Package) -> Bytes:
     renderer = Renderer(package, height=min(1920, package.size[1]))
     poses = {**VISEMES, **EXPRESSIONS}
     frames = {name: renderer.rgb(motion(**channels)) for name, channels in poses.items()}
+    face, close, eyes = _boxes(package, renderer)
+    width = TILE * COLUMNS
+    rows = [
+        _rows(frames, tuple(poses), face, COLUMNS, width),
+        _rows(frames, _MOUTHS, close, 5, width),
+        _rows(frames, _EYES, eyes, 5, width),
+    ]
+    return np.vstack(rows)
+
+
+def limits_sheet(package: Package) -> Bytes:
+    """RGB sheet: every channel at both of its ends, head turns with the degrees at which this picture levels off, and
+    the combinations that pull hardest."""
+    renderer = Renderer(package, height=min(1920, package.size[1]))
+    reached = package.limits.model_dump()
+    poses: dict[str, dict[str, float]] = {"rest": {}}
+    for channel in CHANNELS:
+        for end in (channel.low, channel.high):
+            if end == 0:
+                continue
+            label = f"{channel.name} {end:+.0f}"
+            if channel.name in reached:
+                limit = reached[channel.name]
+                label = f"{channel.name} {math.copysign(limit * math.tanh(abs(end) / limit), end):+.2g}"
+            poses[label] = {channel.name: end}
+    poses |= COMBINATIONS
+    frames = {name: renderer.rgb(motion(**channels)) for name, channels in poses.items()}
+    face, close, _ = _boxes(package, renderer)
+    x0, y0, x1, y1 = face
+    wide = (x0 - 0.3 * (x1 - x0), y0 - 0.1 * (y1 - y0), x1 + 0.3 * (x1 - x0), y1 + 0.35 * (y1 - y0))
+    width = TILE * COLUMNS
+    mouths = ("jaw +1", "pucker +1", "wide +1", "smile +1", "tongue +1", *COMBINATIONS)
+    return np.vstack([_rows(frames, tuple(poses), wide, COLUMNS, width), _rows(frames, mouths, close, 6, width)])
+
+
+def _boxes(package: Package, renderer: Renderer) -> tuple[tuple[float, ...], tuple[float, ...], tuple[float, ...]]:
+    """Face, mouth and eyes as x0, y0, x1, y1 in output px."""
     k = renderer.height / package.size[1]
     frame = package.frame
     o, sc = np.array(frame.o) * k, frame.sc * k
@@ -69,13 +118,7 @@ def contact_sheet(package: Package) -> Bytes:
     face = (o[0] - 1.25 * sc, o[1] - 1.1 * sc, o[0] + 1.25 * sc, o[1] + 1.6 * sc)
     close = (m[0] - half, m[1] - 0.72 * half, m[0] + half, m[1] + 0.72 * half)
     eyes = (o[0] - 0.8 * sc, o[1] - 0.4 * sc, o[0] + 0.8 * sc, o[1] + 0.32 * sc)
-    width = TILE * COLUMNS
-    rows = [
-        _rows(frames, tuple(poses), face, COLUMNS, width),
-        _rows(frames, _MOUTHS, close, 5, width),
-        _rows(frames, _EYES, eyes, 5, width),
-    ]
-    return np.vstack(rows)
+    return face, close, eyes
 
 
 def _rows(frames: dict[str, Bytes], names: tuple[str, ...], box: tuple[float, ...], columns: int, width: int) -> Bytes:

@@ -58,17 +58,20 @@ export interface FacePackage {
   mouth: MouthMeta;
   eyes: { r: EyeMeta; l: EyeMeta };
   atlas: { size: Vec2; regions: Record<string, Rect | undefined> };
+  /** Whether the page may show through where there is no person. */
+  transparent: boolean;
   images: { picture: ImageBitmap; atlas: ImageBitmap; plate: ImageBitmap | undefined; matte: ImageBitmap | undefined };
 }
 
-export const PACKAGE_VERSION = 1;
+/** The newest version this page reads; older ones are drawn as they are. */
+export const PACKAGE_VERSION = 2;
 
 const MAX_ENTRIES = 16;
 const MAX_BYTES = 32 << 20;
 const MAX_VERTICES = 20_000;
 const MAX_TRIANGLES = 40_000;
 const MAX_ATLAS = 4096;
-const NAMES = /^(meta\.json|mesh\.bin|(picture|plate)\.(webp|jpg|jpeg|png)|(atlas|matte)\.(png|webp))$/;
+const NAMES = /^(meta\.json|mesh\.bin|rig\.json|(picture|plate)\.(webp|jpg|jpeg|png)|(atlas|matte)\.(png|webp))$/;
 
 /** Downloads a package. Throws `connection-lost` or `package-unreadable`. */
 export async function fetchPackage(url: string): Promise<FacePackage> {
@@ -165,8 +168,8 @@ function parseMeta(files: Files): Json {
   }
   const found = object(meta, "meta.json");
   if (found["format"] !== "mien-face") fail("it is not a face package");
-  if (found["version"] !== PACKAGE_VERSION) {
-    fail(`it has version ${String(found["version"])}, this page reads ${PACKAGE_VERSION}; update the older of the two`);
+  if (found["version"] !== 1 && found["version"] !== PACKAGE_VERSION) {
+    fail(`it has version ${String(found["version"])}, this page reads 1 to ${PACKAGE_VERSION}; update the older of the two`);
   }
   return found;
 }
@@ -283,6 +286,7 @@ function describe(meta: Json, arrays: Arrays): Omit<FacePackage, "images"> {
       ty: positive(limits["ty"], "limits.ty"),
     },
     gains: { breath: finite(gains["breath"], "gains.breath"), sway: finite(gains["sway"], "gains.sway") },
+    transparent: meta["transparent"] === true && meta["plate"] !== undefined && meta["matte"] !== undefined,
     rest: arrays.rest,
     source: arrays.source,
     triangles: arrays.triangles,

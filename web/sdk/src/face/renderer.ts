@@ -56,7 +56,7 @@ export class FaceRenderer {
   /** Throws `webgl-unavailable` when the canvas gives no WebGL2 context. */
   constructor(canvas: HTMLCanvasElement, options: FaceRendererOptions = {}) {
     const gl = canvas.getContext("webgl2", {
-      alpha: false,
+      alpha: true, // a package may let the page show through behind its person
       antialias: false,
       depth: false,
       stencil: false,
@@ -288,6 +288,7 @@ export class FaceRenderer {
     const surface = (name: string) => gpu.surface.uniforms[name] ?? null;
     const layered = Boolean(face.images.plate && face.images.matte);
     gl.uniform1i(surface("uLayered"), layered ? 1 : 0);
+    gl.uniform1i(surface("uTransparent"), layered && face.transparent ? 1 : 0);
     gl.uniform1i(surface("uPlate"), layered ? PLATE : PICTURE);
     gl.uniform1i(surface("uMatte"), layered ? MATTE : PICTURE);
 

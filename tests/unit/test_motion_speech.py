@@ -121,6 +121,30 @@ def test_stress_and_tones_lengthen_and_accent_but_are_no_sounds() -> None:
     assert [round(a.time, 2) for a in plan.accents] == [0.1, 0.4]
 
 
+def test_a_tone_belongs_to_all_vowels_of_its_rhyme() -> None:
+    def lengths(text: str, **other: float) -> list[tuple[Viseme, float]]:
+        return [(s.viseme, round(s.end - s.start, 3)) for s in score(phones(text, 0.03, **other)).spells]
+
+    assert lengths("xau↓") == [(Viseme.KK, 0.03), (Viseme.AA, 0.045), (Viseme.OO, 0.045)]
+    assert lengths("ʨjɛ→n")[1:] == [(Viseme.YY, 0.03), (Viseme.EH, 0.06), (Viseme.NN, 0.03)]
+    assert lengths("ma↗i↘")[1:] == [(Viseme.AA, 0.06), (Viseme.EE, 0.06)]
+    assert lengths("xwa→ɚ↗")[1:] == [(Viseme.WW, 0.03), (Viseme.AA, 0.06), (Viseme.ER, 0.06)]
+
+
+def test_sounds_of_other_notations_are_their_parts() -> None:
+    assert [v for v, _ in parts("tɕh")] == [Viseme.XI]
+    assert [v for v, _ in parts("pʰ")] == [Viseme.PP]
+    assert [v for v, _ in parts("dʒ")] == [Viseme.CH]
+    assert parts("aɪ") == SYMBOLS["I"]
+    assert [(v, round(share, 2)) for v, share in parts("wəŋ")] == [
+        (Viseme.WW, 0.2),
+        (Viseme.SCHWA, 0.4),
+        (Viseme.NN, 0.4),
+    ]
+    for symbol in ("iɛ", "uo", "ɑɹ", "əl", "aɪɚ", "ts"):
+        assert sum(share for _, share in parts(symbol)) == pytest.approx(1)
+
+
 any_phones = st.lists(
     st.tuples(st.sampled_from([*KOKORO, "", "字", "tʃ"]), st.floats(-0.05, 0.4)), min_size=0, max_size=40
 )

@@ -42,16 +42,15 @@ def lipsync(
 ) -> None:
     """How well the mouth follows the sounds, against reference timing and beside other people's mouths."""
     from mien.bench.lipsync import run
-    from mien.bench.utterances import ENGINES, EngineName
+    from mien.bench.utterances import ENGINES
 
     if lang not in ("zh", "en"):
         raise UserError(f"--lang is zh or en, not {lang!r}.")
-    known: dict[str, EngineName] = {name: name for name in ENGINES}
-    unknown = [name for name in engine if name not in known]
-    if unknown:
-        raise UserError(f"--engine is {', '.join(known)}; not {unknown[0]!r}.")
+    engines = [name for name in ENGINES if name in engine]
+    if unknown := sorted(set(engine) - set(engines)):
+        raise UserError(f"--engine is {', '.join(ENGINES)}, not {unknown[0]!r}.")
     try:
-        result: dict[str, Any] = dict(run(audio, textgrid, lang, [known[name] for name in engine]))
+        result: dict[str, Any] = dict(run(audio, textgrid, lang, engines))
     except (ValueError, OSError) as error:
         raise UserError(str(error)) from error
     if calls and audio is None:

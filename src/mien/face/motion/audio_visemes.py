@@ -26,7 +26,7 @@ from mien.face.motion.timing import (
 )
 from mien.face.motion.viseme_net import VisemeNet, packaged
 
-_CLOSED_FROM, _CLOSED_AT = 0.35, 0.65
+_CLOSED_FROM, _CLOSED_AT = 0.5, 0.85
 """Probabilities of a closure that begin to close the mouth and that close it fully."""
 
 _SPEECH_FROM, _SPEECH_AT = 0.15, 0.5

@@ -170,6 +170,11 @@ LENGTHENING = frozenset("ː→↗↓↘ʲ̩̯̃˞")
 STRESS = {"ˈ": 1.0, "ˌ": 0.4}
 """Marks in front of a stressed sound, and how strong the stress is. Their time belongs to the sound after them."""
 
+TONES = frozenset("→↗↓↘")
+
+_RHYME = frozenset("jwɥaɑæeɛʌɐɤɜəɪiɨɯɔouʊyøœɚ")
+"""Glides and vowels of a Chinese syllable."""
+
 TONE_STRESS = {"↘": 0.55, "→": 0.3}
 """Chinese has no stress marks; a falling or high tone is the nearest thing to a beat."""
 
@@ -224,6 +229,7 @@ def score(phones: Iterable[Phone]) -> Score:
     spells: list[Spell] = []
     accents: list[Accent] = []
     stress_from: float | None = None
+    rhyme = 0
     stress = 0.0
     for phone in sorted((p for p in phones if p.end > p.start), key=lambda p: p.start):
         symbol, start = phone.symbol, phone.start
@@ -236,6 +242,8 @@ def score(phones: Iterable[Phone]) -> Score:
                 spells[-1] = Spell(spells[-1].viseme, spells[-1].start, phone.end)
                 if (tone := TONE_STRESS.get(symbol)) is not None:
                     accents.append(Accent(spells[-1].start, tone))
+                if symbol in TONES:
+                    _share_out(spells, rhyme)
             continue
         if not symbol or all(letter in PAUSES for letter in symbol):
             _add_pause(spells, start, phone.end)
@@ -243,11 +251,31 @@ def score(phones: Iterable[Phone]) -> Score:
         if stress_from is not None:
             accents.append(Accent(start, stress))
             start, stress_from, stress = stress_from, None, 0.0
+        if symbol not in _RHYME:
+            rhyme = len(spells) + 1
+        elif rhyme > len(spells) or (spells and spells[-1].end < start - 0.001):
+            rhyme = len(spells)
         length = phone.end - start
         for viseme, share in parts(symbol):
             spells.append(Spell(viseme, start, start + share * length))
             start += share * length
     return Score(tuple(_without_short_pauses(spells)), tuple(accents))
+
+
+def _share_out(spells: list[Spell], first: int) -> None:
+    """Divides the time of a rhyme, `spells` from `first` on, anew among its vowels.
+
+    A voice gives its tone mark half of the rhyme's time; all of it counted to the last vowel, the first would hardly be
+    seen: the a of "hao" would last 25 ms.
+    """
+    parts_of_it = spells[first:]
+    if len(parts_of_it) < 2:
+        return
+    weights = [_GLIDE_SHARE if spell.viseme in (Viseme.YY, Viseme.WW) else 1.0 for spell in parts_of_it]
+    start, scale = parts_of_it[0].start, (parts_of_it[-1].end - parts_of_it[0].start) / sum(weights)
+    for i, (spell, weight) in enumerate(zip(parts_of_it, weights, strict=True)):
+        spells[first + i] = Spell(spell.viseme, start, start + scale * weight)
+        start += scale * weight
 
 
 def _add_pause(spells: list[Spell], start: float, end: float) -> None:

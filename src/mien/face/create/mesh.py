@@ -29,13 +29,16 @@ RING_FOLLOW = (0.45, 0.0)
 @dataclass(frozen=True, slots=True)
 class FaceMesh:
     """`refine` (n, m) turns values on the m coarse points into values on the n mesh points. `triangles` (t, 3) index
-    the mesh points; chains are lists of mesh points from the viewer's left to right."""
+    the mesh points; chains are lists of mesh points from the viewer's left to right:
+    the inner lips, the outer lips, the lids."""
 
     refine: Doubles
     triangles: Ints
     rings: tuple[Ints, Ints]
     mouth_up: Ints
     mouth_lo: Ints
+    lip_up: Ints
+    lip_lo: Ints
     eye_up: dict[topo.Side, Ints]
     eye_lo: dict[topo.Side, Ints]
 
@@ -115,6 +118,8 @@ def build_mesh(mouth_hole: bool = True, eye_holes: bool = True) -> FaceMesh:
         (rings[0], rings[1]),
         follow("mu"),
         follow("ml"),
+        follow("ou"),
+        follow("ol"),
         {s: follow(f"eu{s}") for s in topo.SIDES},
         {s: follow(f"el{s}") for s in topo.SIDES},
     )

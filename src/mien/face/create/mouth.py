@@ -218,6 +218,8 @@ def lip_line_texture(
     v = ((np.arange(h) + 0.5) / h)[:, None]
     ends = smooth_step(0, 0.06, np.minimum(index, index[::-1]) / (len(line) - 1))[None]
     if closed:
+        # To the very corners: what lies under the strip there is the edge of the mesh, which is jagged.
+        ends = smooth_step(0, 0.012, np.minimum(index, index[::-1]) / (len(line) - 1))[None]
         rows = y[None] - heights[0] + v * (heights[0] + heights[1])
         px = frame.to_px(np.stack([np.broadcast_to(x, rows.shape), rows], -1))
         alpha = smooth_step(0, 0.25, v) * smooth_step(0, 0.25, 1 - v) * ends

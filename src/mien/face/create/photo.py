@@ -127,15 +127,22 @@ def build_mouth(
     return BuiltMouth(spec, textures)
 
 
-def insets(p: Doubles, width: float, own_teeth: bool) -> Doubles:
+def insets(p: Doubles, width: float, *, own_teeth: bool, parted: bool) -> Doubles:
     """Where lip and lid edges take their colour: a little inside the skin, so that no tooth or eye-white pixel rides
     along. Movements of the coarse points, face units."""
     move = np.zeros_like(coarse_points(p))
     k = 1.8 if own_teeth else 1.0
     for a in range(1, 10):
         up, lo = topo.INNER_UPPER[a], topo.INNER_LOWER[a]
-        move[up, 1] = -min(0.10 * k * float(p[up, 1] - p[topo.OUTER_UPPER[a], 1]), 0.02 * k * width)
-        move[lo, 1] = min(0.12 * k * float(p[topo.OUTER_LOWER[a], 1] - p[lo, 1]), 0.025 * k * width)
+        above = float(p[up, 1] - p[topo.OUTER_UPPER[a], 1])
+        below = float(p[topo.OUTER_LOWER[a], 1] - p[lo, 1])
+        # Parted lips have a dark wedge at their corners, where the lips are thin: a share of them would not clear it.
+        least = 0.020 * width * abs(a - 5) / 4 if parted else 0.0
+        move[up, 1] = -min(max(0.10 * k * above, min(least, 0.45 * above)), 0.02 * k * width)
+        move[lo, 1] = min(max(0.12 * k * below, min(least, 0.45 * below)), 0.025 * k * width)
+    if parted:
+        for inner, outer in ((topo.INNER_UPPER[0], topo.MOUTH_R), (topo.INNER_UPPER[-1], topo.MOUTH_L)):
+            move[inner] = 0.8 * (p[outer] - p[inner])
     for side in topo.SIDES:
         for a in range(1, 8):
             up, lo = topo.EYE_UPPER[side][a], topo.EYE_LOWER[side][a]

@@ -101,7 +101,7 @@ def rig_face(scene: Scene, picture: Bytes, found: FacePoints, *, name: str) -> R
             clear = smooth_step(0.01, 0.09, float(eye.upper[:, 1].min()) - eye.lash_up - p[:, 1])[:, None]
             for key in (f"brow_{side}", f"brow_{side}_down"):
                 shapes[key] = shapes[key] * clear
-    insets = photo.insets(p, as_photographed.width, own)
+    insets = photo.insets(p, as_photographed.width, own_teeth=own, parted=not closed)
     vertices = Points(
         mesh.refine @ (coarse + with_rings(close)),
         frame.to_px(mesh.refine @ (coarse + insets)),
@@ -111,7 +111,7 @@ def rig_face(scene: Scene, picture: Bytes, found: FacePoints, *, name: str) -> R
     textures: dict[str, Bytes] = {}
     eyes: dict[Side, EyeSpec] = {}
     if drawn_mouth is None:
-        triangles = np.concatenate([_fill_mouth(vertices, mesh.mouth_up, mesh.mouth_lo), triangles])
+        triangles = np.concatenate([_fill_mouth(vertices, mesh.mouth_up, mesh.mouth_lo, mesh.lip_up), triangles])
         made = photo.build_mouth(
             picture,
             frame,
@@ -168,14 +168,17 @@ def rig_face(scene: Scene, picture: Bytes, found: FacePoints, *, name: str) -> R
     return Rigged(package, own, notes)
 
 
-def _fill_mouth(vertices: Points, up: NDArray[np.int32], lo: NDArray[np.int32]) -> NDArray[np.int32]:
+def _fill_mouth(
+    vertices: Points, up: NDArray[np.int32], lo: NDArray[np.int32], lip: NDArray[np.int32]
+) -> NDArray[np.int32]:
     """Lays lip-coloured triangles under the opening, so that closed lips show nothing of what the picture has there
     (teeth, a dark line). Returns the triangles; they must be drawn before the others."""
     c = len(up)
     over = np.array([0.0, 0.012])
-    # The corners of the opening are dark in most pictures: take the colour a little further in.
-    colour = vertices.source[up[np.clip(np.arange(c), 3, c - 4)]].copy()
-    colour[:, 0] = vertices.source[up, 0] * 0.4 + colour[:, 0] * 0.6
+    # Well inside the upper lip: the edge of the lips and their corners are dark in most pictures.
+    inward = np.linspace(0, 1, c)
+    share = 0.40 + 0.25 * np.abs(2 * inward - 1)[:, None] ** 3
+    colour = vertices.source[up] + share * (vertices.source[lip] - vertices.source[up])
     a = vertices.add(vertices.rest[up] - over, colour, {k: v[up] for k, v in vertices.keys.items()})
     b = vertices.add(
         vertices.rest[lo] + over, colour + np.array([0.0, 0.5]), {k: v[lo] for k, v in vertices.keys.items()}

@@ -63,7 +63,8 @@ def closing(p: Doubles) -> Doubles:
     smiling = float(smooth_step(0.03, 0.12, lift) * smooth_step(0.04, 0.12, m.gap / m.width))
     relaxed = p + closed
     narrower = {i: np.array([-0.10 * smiling * (p[i, 0] - m.centre[0]), 0.0]) for i in topo.LIPS}
-    return closed + (0.25 + 0.40 * smiling) * _level(relaxed) + _spread(relaxed, narrower, m.width * 0.55)
+    parted = float(smooth_step(0.03, 0.09, m.gap / m.width))
+    return closed + parted * (0.25 + 0.40 * smiling) * _level(relaxed) + _spread(relaxed, narrower, m.width * 0.55)
 
 
 def _spread(p: Doubles, moves: Moves, radius: float) -> Doubles:

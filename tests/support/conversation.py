@@ -20,6 +20,7 @@ from livekit.agents import DEFAULT_API_CONNECT_OPTIONS, APIConnectOptions, llm, 
 from livekit.agents.utils import combine_frames
 from numpy.typing import NDArray
 
+from mien.capacity import Capacity
 from mien.conversation.manager import Manager
 from mien.conversation.measured import Observer
 from mien.conversation.port import CallbackEvent, UnknownDigitalHumanError, Webhooks
@@ -621,6 +622,7 @@ class Stagehand:
     rooms: FakeRooms
     manager: Manager
     faces: FakeFaces
+    capacity: Capacity | None = None
 
     @property
     def sounded(self) -> list[float]:
@@ -689,13 +691,18 @@ async def stage(
     faces = FakeFaces()
     # What is said is written into the samples here; nothing may change them.
     chosen = Settings(**{"min_free_memory_mb": 0, "echo_guard": "off", **settings})
-    manager = Manager(chosen, rooms, script, faces, rooms, observer=observer, cdn=cdn, webhooks=webhooks)
-    return Stagehand(script, rooms, manager, faces)
+    capacity = Capacity(chosen)
+    manager = Manager(
+        chosen, rooms, script, faces, rooms, observer=observer, cdn=cdn, webhooks=webhooks, capacity=capacity
+    )
+    return Stagehand(script, rooms, manager, faces, capacity)
 
 
 async def leave(hand: Stagehand) -> None:
     """Ends everything."""
     await hand.manager.close()
+    if hand.capacity is not None:
+        await hand.capacity.aclose()
     await hand.user.close()
 
 

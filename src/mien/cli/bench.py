@@ -14,6 +14,8 @@ from mien.bench.utterances import ENGINES
 from mien.cli.options import load_settings
 from mien.errors import UserError
 
+_ENGINES = ", ".join(ENGINES)
+
 app = typer.Typer(add_completion=False, rich_markup_mode=None, no_args_is_help=True)
 
 
@@ -37,7 +39,7 @@ def lipsync(
     lang: str = typer.Option("en", help="Language of the recording and of the calls: zh or en"),
     engine: list[str] = typer.Option(
         ["kokoro"],
-        help=f"Whose speech to measure on ({', '.join(ENGINES)}), may be repeated; the last two were never trained on",
+        help=f"Whose speech to measure on ({_ENGINES}), may be repeated; the last two were never trained on",
     ),
     calls: bool = typer.Option(True, help="Also make one call of each kind and measure the pictures that arrive"),
     as_json: bool = typer.Option(False, "--json", help="Print JSON instead of a table"),
@@ -49,7 +51,7 @@ def lipsync(
         raise UserError(f"--lang is zh or en, not {lang!r}.")
     engines = [name for name in ENGINES if name in engine]
     if unknown := sorted(set(engine) - set(engines)):
-        raise UserError(f"--engine is {', '.join(ENGINES)}, not {unknown[0]!r}.")
+        raise UserError(f"--engine is {_ENGINES}, not {unknown[0]!r}.")
     try:
         result: dict[str, Any] = dict(run(audio, textgrid, lang, engines))
     except (ValueError, OSError) as error:

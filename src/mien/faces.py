@@ -21,6 +21,7 @@ from mien.face.background import before
 from mien.face.create.canvas import CanvasSize
 from mien.face.media import StagedMedia
 from mien.face.motion.frame import rest
+from mien.face.motion.gestures import GESTURES
 from mien.face.package import Package, PackageStore, default_humans
 from mien.face.render import Renderer, height_for
 from mien.rtc.port import VideoKind
@@ -38,8 +39,8 @@ class DigitalHuman:
     name: Mapping[str, str]
     voices: Mapping[str, str]
     default: bool
-    gestures: Sequence[str] = ()
-    """Names of what `Media.gestures` of its face will have."""
+    gestures: Sequence[str] = GESTURES
+    """Names of what `Media.gestures` of its face has; every face can make the same."""
 
 
 class FaceLibrary:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import cast
 
 import numpy as np
@@ -10,6 +11,7 @@ from livekit.agents.voice import io
 from numpy.typing import NDArray
 
 from mien.face.motion.frame import MotionVector
+from mien.face.motion.gestures import GESTURES, GestureName
 from mien.face.motion.life import StatusName
 from mien.face.publish import FacePublisher, Renderer
 from mien.face.stage import Stage, StageEvents
@@ -68,8 +70,11 @@ class StagedMedia:
 
     @property
     def gestures(self) -> Mapping[str, Callable[[], None]]:
-        """The named gestures this face can make, each with what begins it; it knows none so far."""
-        return {}
+        """The named gestures this face can make, each with what begins it."""
+        return {name: partial(self._make, name) for name in GESTURES}
+
+    def _make(self, gesture: GestureName) -> None:
+        self._stage.gesture(gesture)
 
     @property
     def drive_s(self) -> float | None:

@@ -14,9 +14,9 @@ import numpy as np
 import pytest
 
 from mien.conversation.manager import Manager
-from mien.conversation.media import StagedMedia
 from mien.conversation.port import ConversationError
 from mien.conversation.spec import AdvancedSpec, CallbackSpec, DigitalHumanSpec, InstanceSpec, RtcSpec
+from mien.face.media import StagedMedia
 from mien.face.render import Renderer
 from mien.rtc.cdn import CdnOutput
 from mien.rtc.port import VideoKind

@@ -17,7 +17,6 @@ import numpy as np
 import pytest
 import uvicorn
 from fastapi import FastAPI, Request
-from mien.conversation.media import StagedMedia
 
 from mien import store
 from mien.api import ApiDeps, build_api
@@ -25,6 +24,7 @@ from mien.callbacks import CallbackService, sign
 from mien.client import AsyncClient
 from mien.conversation.manager import Manager
 from mien.conversation.spec import DigitalHumanSpec
+from mien.face.media import StagedMedia
 from mien.rtc import token04
 from mien.rtc.client import Microphone, RoomClient
 from mien.rtc.embedded import EmbeddedRooms, build_router

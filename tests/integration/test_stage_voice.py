@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from livekit import rtc
 
-from mien.bench.lipsync import Utterance, local_voice
+from mien.bench.utterances import Utterance, spoken
 from mien.face.motion.coarticulation import MOUTH, PRESS
 from mien.face.motion.frame import INDEX
 from mien.face.stage import MEDIA_RATE, Stage, StageEvents
@@ -29,7 +29,7 @@ COLUMNS = [INDEX[name] for name in MOUTH]
 
 @pytest.fixture(scope="module")
 def utterances() -> list[Utterance]:
-    return local_voice()
+    return spoken("kokoro")
 
 
 def play(utterance: Utterance) -> tuple[Recorder, list[float]]:

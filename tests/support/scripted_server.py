@@ -191,6 +191,9 @@ class ScriptedEngines:
     def takes_tools(self, spec: LlmSpec) -> bool:
         return True
 
+    def timbres(self) -> list[str]:
+        return ["zf_xiaoxiao", "af_heart"]
+
     async def warm(self) -> None: ...
 
     async def close(self) -> None: ...

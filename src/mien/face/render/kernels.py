@@ -18,23 +18,24 @@ F = np.float32
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
 
-def _kernel(function: _Function) -> _Function:
+def kernel(function: _Function) -> _Function:
     """Compiles without the GIL; the machine code is kept beside the source or in NUMBA_CACHE_DIR."""
     compiled = nb.njit(cache=True, fastmath=True, nogil=True, boundscheck=False, error_model="numpy")(function)
     return cast("_Function", compiled)
 
 
-@_kernel
-def raster_map(dst: Any, src: Any, tri: Any, map_x: Any, map_y: Any, x0: Any, y0: Any) -> None:
+@kernel
+def raster_map(dst: Any, src: Any, tri: Any, map_x: Any, map_y: Any, x0: Any, y0: Any, step: Any) -> None:
     """Fills map_x, map_y (h, w) at pixels covered by triangles `tri` (t, 3) of `dst` (n, 2) with interpolated `src`
-    (n, 2), both in OpenCV's convention (pixel centres at whole numbers). The maps' corner lies at pixel (x0, y0)."""
+    (n, 2), both in OpenCV's convention (pixel centres at whole numbers). The maps' corner lies at pixel (x0, y0), their
+    places are `step` pixels apart."""
     h, w = map_x.shape
-    ox, oy = F(x0) + F(0.5), F(y0) + F(0.5)
+    ox, oy, per = F(x0) + F(0.5), F(y0) + F(0.5), F(1) / F(step)
     for k in range(tri.shape[0]):
         a, b, c = tri[k, 0], tri[k, 1], tri[k, 2]
-        ax, ay = dst[a, 0] - ox, dst[a, 1] - oy
-        bx, by = dst[b, 0] - ox, dst[b, 1] - oy
-        cx, cy = dst[c, 0] - ox, dst[c, 1] - oy
+        ax, ay = (dst[a, 0] - ox) * per, (dst[a, 1] - oy) * per
+        bx, by = (dst[b, 0] - ox) * per, (dst[b, 1] - oy) * per
+        cx, cy = (dst[c, 0] - ox) * per, (dst[c, 1] - oy) * per
         den = (by - cy) * (ax - cx) + (cx - bx) * (ay - cy)
         if abs(den) < F(1e-6):
             continue
@@ -76,7 +77,7 @@ def raster_map(dst: Any, src: Any, tri: Any, map_x: Any, map_y: Any, x0: Any, y0
                 vy += gyx
 
 
-@_kernel
+@kernel
 def raster_attributes(dst: Any, values: Any, tri: Any, out: Any, cover: Any, x0: Any, y0: Any) -> None:
     """Like `raster_map` for any number of attributes: fills out (h, w, a) and cover (h, w) where triangles lie."""
     h, w = cover.shape
@@ -104,18 +105,18 @@ def raster_attributes(dst: Any, values: Any, tri: Any, out: Any, cover: Any, x0:
                         out[y, x, i] = u * values[a, i] + v * values[b, i] + q * values[c, i]
 
 
-@_kernel
+@kernel
 def _sat(x: Any) -> Any:
     return min(max(x, F(0)), F(1))
 
 
-@_kernel
+@kernel
 def _ss(a: Any, b: Any, x: Any) -> Any:
     t = min(max((x - a) / (b - a), F(0)), F(1))
     return t * t * (F(3) - F(2) * t)
 
 
-@_kernel
+@kernel
 def _region(atlas: Any, r: Any, sx: Any, sy: Any, out: Any) -> None:
     """Samples atlas region r = x0, y0, x1, y1 at (sx, sy) in 0…1 into out[0:4] (rgb 0…255, alpha 0…1); outside:
     alpha 0."""
@@ -135,7 +136,7 @@ def _region(atlas: Any, r: Any, sx: Any, sy: Any, out: Any) -> None:
         out[3] = F(0)
 
 
-@_kernel
+@kernel
 def _over(acc: Any, y: Any, x: Any, r: Any, g: Any, b: Any, a: Any) -> None:
     """Blends a colour (0…255) over the premultiplied layer `acc`."""
     k = F(1) - a
@@ -145,7 +146,7 @@ def _over(acc: Any, y: Any, x: Any, r: Any, g: Any, b: Any, a: Any) -> None:
     acc[y, x, 3] = acc[y, x, 3] * k + a
 
 
-@_kernel
+@kernel
 def shade_strip(acc: Any, attr: Any, cover: Any, atlas: Any, region: Any, gain: Any) -> None:
     """Lid, lash and lip line: the region at (u, v). attr = u, v."""
     s = np.empty(4, np.float32)
@@ -158,7 +159,7 @@ def shade_strip(acc: Any, attr: Any, cover: Any, atlas: Any, region: Any, gain: 
                     _over(acc, y, x, s[0], s[1], s[2], a)
 
 
-@_kernel
+@kernel
 def shade_eye(
     acc: Any,
     attr: Any,
@@ -191,7 +192,7 @@ def shade_eye(
             _over(acc, y, x, s[0], s[1], s[2], a)
 
 
-@_kernel
+@kernel
 def shade_mouth(
     acc: Any,
     attr: Any,
@@ -267,7 +268,7 @@ def shade_mouth(
             _over(acc, y, x, r0 * sh ** F(0.8), g0 * sh, b0 * sh ** F(1.08), a)
 
 
-@_kernel
+@kernel
 def shade_drawn_mouth(acc: Any, attr: Any, cover: Any, tones: Any, p: Any) -> None:
     """Inside of an illustration's open mouth. attr, tones and p as in `shade_mouth`."""
     one = F(1)
@@ -290,7 +291,7 @@ def shade_drawn_mouth(acc: Any, attr: Any, cover: Any, tones: Any, p: Any) -> No
             _over(acc, y, x, col[0], col[1], col[2], one)
 
 
-@_kernel
+@kernel
 def shade_stroke(acc: Any, attr: Any, cover: Any, ink: Any, width: Any, feather: Any) -> None:
     """A line with round ends. attr = distance across the line, distance beyond its end; `width` is half the line's."""
     for y in range(cover.shape[0]):
@@ -302,7 +303,7 @@ def shade_stroke(acc: Any, attr: Any, cover: Any, ink: Any, width: Any, feather:
                     _over(acc, y, x, ink[0], ink[1], ink[2], a)
 
 
-@_kernel
+@kernel
 def blend_yuv(acc: Any, x0: Any, y0: Any, plane_y: Any, plane_u: Any, plane_v: Any) -> None:
     """Puts the premultiplied RGB layer on the I420 planes (BT.601, limited range). x0 and y0 are even, as are the
     layer's sides."""
@@ -329,7 +330,7 @@ def blend_yuv(acc: Any, x0: Any, y0: Any, plane_y: Any, plane_u: Any, plane_v: A
                 plane_v[cy, cx] = np.uint8(F(plane_v[cy, cx]) * k + v * F(0.25) + F(0.5))
 
 
-@_kernel
+@kernel
 def blend_rgb(acc: Any, x0: Any, y0: Any, picture: Any) -> None:
     """Puts the premultiplied layer on an RGB picture."""
     for y in range(acc.shape[0]):
@@ -341,7 +342,7 @@ def blend_rgb(acc: Any, x0: Any, y0: Any, picture: Any) -> None:
                     picture[y0 + y, x0 + x, c] = np.uint8(min(old * (F(1) - a) + acc[y, x, c] + F(0.5), F(255)))
 
 
-@_kernel
+@kernel
 def mix_plane(person: Any, plate: Any, matte: Any, out: Any) -> None:
     """out = plate where matte is 0, person where it is 255; planes of one size, uint8."""
     for y in range(out.shape[0]):

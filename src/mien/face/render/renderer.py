@@ -1,13 +1,14 @@
 """The software renderer: package + motion frame → picture, as I420 for the encoder or as RGB.
 
 Everything that moves is triangles, as in the WebGL renderer: a grid over the canvas and the face mesh become a map
-"output pixel → picture pixel", which OpenCV resamples; eyes and mouth are small shaded strips on top. Only the box
-that can move is touched.
+"output pixel → picture pixel", through which `blocks` resamples what moved; eyes and mouth are small shaded strips on
+top. Only the box that can move is touched.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
@@ -16,7 +17,7 @@ from numpy.typing import NDArray
 from mien.face.atlas import pack_atlas
 from mien.face.format import EyeSpec, Package, Side
 from mien.face.motion.frame import MotionVector
-from mien.face.render import kernels
+from mien.face.render import blocks, kernels
 from mien.face.render.pose import Pose, Transform, pose_of, smooth
 
 Bytes = NDArray[np.uint8]
@@ -111,29 +112,28 @@ class Renderer:
 
     def _prepare_layers(self) -> None:
         x0, y0, x1, y1 = self._box
-        h, w = y1 - y0, x1 - x0
-        self._map_x = np.broadcast_to(np.arange(x0, x1, dtype=np.float32), (h, w)).copy()
-        self._map_y = np.broadcast_to(np.arange(y0, y1, dtype=np.float32)[:, None], (h, w)).copy()
-        planes = self._split(self._yuv)
-        self._source_y = np.ascontiguousarray(planes[0])
-        self._source_uv = np.ascontiguousarray(np.dstack([planes[1], planes[2]]))
+        rows, cols = -(-(y1 - y0) // blocks.BLOCK), -(-(x1 - x0) // blocks.BLOCK)
+        self._corner_x, self._corner_y = _still_map(x0, y0, rows + 1, cols + 1, blocks.BLOCK)
+        self._drawn = np.full((rows, cols, 8), blocks.UNKNOWN, np.float32)
+        self._planes = self._split(self._yuv)
         self._frame = self._yuv.copy()
-        self._matte: Bytes | None = None
         self._still = self._picture
+        self._matte: Bytes | None = None
+        self._plate_planes = self._planes
+        self._matte_planes = self._planes[:2]
+        self._tiles = np.full((1, 1, 2), 255, np.uint8)
         package = self._package
         if package.plate is not None and package.matte is not None:
             self._plate = _resize(package.plate, self.width, self.height)
             self._matte = _resize(package.matte, self.width, self.height)
             a = self._matte.astype(np.float32)[..., None] / 255
             self._still = (self._plate * (1 - a) + self._picture * a + 0.5).astype(np.uint8)
-            plate = self._split(np.asarray(cv2.cvtColor(self._plate, cv2.COLOR_RGB2YUV_I420), np.uint8))
-            self._plate_planes = tuple(np.ascontiguousarray(p) for p in plate)
-            # Resampled together with the colours they belong to, which is cheaper than once more each.
-            half = cv2.resize(self._matte, planes[1].shape[::-1], interpolation=cv2.INTER_AREA)
-            self._source_y = np.dstack([self._source_y, self._matte])
-            self._source_uv = np.dstack([planes[1], planes[2], half])
+            self._plate_planes = self._split(np.asarray(cv2.cvtColor(self._plate, cv2.COLOR_RGB2YUV_I420), np.uint8))
+            half = cv2.resize(self._matte, (self.width // 2, self.height // 2), interpolation=cv2.INTER_AREA)
+            self._matte_planes = (self._matte, np.asarray(half, np.uint8))
+            self._tiles = blocks.tiles(self._matte)
             for plane, person, behind, matte in zip(
-                self._split(self._frame), planes, self._plate_planes, (self._matte, half, half), strict=True
+                self._split(self._frame), self._planes, self._plate_planes, (self._matte, half, half), strict=True
             ):
                 kernels.mix_plane(person, behind, np.asarray(matte, np.uint8), plane)
 
@@ -159,13 +159,16 @@ class Renderer:
         return self._frame.copy()
 
     def rgb(self, motion: MotionVector) -> Bytes:
-        """The picture as RGB, uint8 (height, width, 3)."""
-        q, pose, dst = self._maps(motion)
+        """The picture as RGB, uint8 (height, width, 3). Slower than `frame`: every pixel is mapped exactly."""
+        q, pose, dst, grid = self._moved(motion)
         x0, y0, x1, y1 = self._box
+        map_x, map_y = _still_map(x0, y0, y1 - y0, x1 - x0, 1)
+        kernels.raster_map(grid, self._grid_source, self._grid_triangles, map_x, map_y, x0, y0, 1)
+        kernels.raster_map(dst, self._source, self._triangles, map_x, map_y, x0, y0, 1)
         out = self._still.copy()
-        person = cv2.remap(self._picture, self._map_x, self._map_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        person = cv2.remap(self._picture, map_x, map_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
         if self._matte is not None:
-            matte = cv2.remap(self._matte, self._map_x, self._map_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+            matte = cv2.remap(self._matte, map_x, map_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
             a = matte.astype(np.float32)[..., None] / 255
             person = (self._plate[y0:y1, x0:x1] * (1 - a) + person * a + 0.5).astype(np.uint8)
         out[y0:y1, x0:x1] = person
@@ -173,39 +176,55 @@ class Renderer:
             kernels.blend_rgb(layer, *corner, out)
         return out
 
-    def _maps(self, motion: MotionVector) -> tuple[Floats, Pose, Floats]:
+    def _moved(self, motion: MotionVector) -> tuple[Floats, Pose, Floats, Floats]:
+        """Mesh in face units, pose, and mesh and grid in output pixels."""
         pose = pose_of(motion, self._names, self._package.limits)
         q = self._rest + (pose.weights @ self._keys).reshape(-1, 2)
         dst = self._transform.head(q, self._package.weights, pose)
-        grid = self._transform.head(self._grid_q, self._grid_w, pose)
-        x0, y0 = self._box[:2]
-        kernels.raster_map(grid, self._grid_source, self._grid_triangles, self._map_x, self._map_y, x0, y0)
-        kernels.raster_map(dst, self._source, self._triangles, self._map_x, self._map_y, x0, y0)
-        return q, pose, dst
+        return q, pose, dst, self._transform.head(self._grid_q, self._grid_w, pose)
 
     def _draw_i420(self, motion: MotionVector) -> None:
-        q, pose, dst = self._maps(motion)
-        x0, y0, x1, y1 = self._box
-        plane_y, plane_u, plane_v = self._split(self._frame)
-        luma = cv2.remap(self._source_y, self._map_x, self._map_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-        half = ((x1 - x0) // 2, (y1 - y0) // 2)
-        cx = cv2.resize(self._map_x, half, interpolation=cv2.INTER_AREA)
-        cy = cv2.resize(self._map_y, half, interpolation=cv2.INTER_AREA)
-        cx = cx * np.float32(0.5) - np.float32(0.25)
-        cy = cy * np.float32(0.5) - np.float32(0.25)
-        chroma = cv2.remap(self._source_uv, cx, cy, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-        part = (slice(y0, y1), slice(x0, x1))
-        part_c = (slice(y0 // 2, y1 // 2), slice(x0 // 2, x1 // 2))
-        if self._matte is None:
-            plane_y[part] = luma
-            plane_u[part_c] = chroma[..., 0]
-            plane_v[part_c] = chroma[..., 1]
-        else:
-            kernels.mix_plane(luma[..., 0], self._plate_planes[0][part], luma[..., 1], plane_y[part])
-            kernels.mix_plane(chroma[..., 0], self._plate_planes[1][part_c], chroma[..., 2], plane_u[part_c])
-            kernels.mix_plane(chroma[..., 1], self._plate_planes[2][part_c], chroma[..., 2], plane_v[part_c])
-        for layer, corner in self._strips(q, pose, dst):
-            kernels.blend_yuv(layer, *corner, plane_y, plane_u, plane_v)
+        q, pose, dst, grid = self._moved(motion)
+        x0, y0 = self._box[:2]
+        step = blocks.BLOCK
+        kernels.raster_map(grid, self._grid_source, self._grid_triangles, self._corner_x, self._corner_y, x0, y0, step)
+        blocks.on_raster(self._corner_x)
+        blocks.on_raster(self._corner_y)
+        face = self._blocks_of(dst.min(0), dst.max(0))
+        col, row = face[:2]
+        map_x = np.empty(((face[3] - row) * step, (face[2] - col) * step), np.float32)
+        map_y = np.empty_like(map_x)
+        blocks.spread(self._corner_x, self._corner_y, col, row, map_x, map_y)
+        corner = (x0 + col * step, y0 + row * step)
+        kernels.raster_map(dst, self._source, self._triangles, map_x, map_y, *corner, 1)
+        planes = self._split(self._frame)
+        blocks.draw(
+            self._corner_x,
+            self._corner_y,
+            self._drawn,
+            self._box,
+            map_x,
+            map_y,
+            face,
+            self._planes,
+            self._matte is not None,
+            self._plate_planes,
+            self._matte_planes,
+            self._tiles,
+            planes,
+        )
+        for layer, at in self._strips(q, pose, dst):
+            kernels.blend_yuv(layer, *at, *planes)
+            left, top, right, bottom = self._blocks_of(np.array(at), np.array(at) + layer.shape[1::-1])
+            self._drawn[top:bottom, left:right] = blocks.UNKNOWN
+
+    def _blocks_of(self, low: NDArray[Any], high: NDArray[Any]) -> tuple[int, int, int, int]:
+        """First column and row of the blocks under the pixels from `low` to `high` (x, y), and those after the last."""
+        corner = np.array(self._box[:2])
+        most = self._drawn.shape[1::-1]
+        first = np.clip((low - corner) // blocks.BLOCK, 0, most).astype(int)
+        end = np.clip(-(-(high - corner) // blocks.BLOCK), first, most).astype(int)
+        return int(first[0]), int(first[1]), int(end[0]), int(end[1])
 
     # --- strips
 
@@ -413,6 +432,14 @@ def _strip_triangles(count: int) -> Ints:
     return np.concatenate(
         [np.stack([i, i + 1, count + i], -1), np.stack([i + 1, count + i + 1, count + i], -1)]
     ).astype(np.int32)
+
+
+def _still_map(x0: int, y0: int, rows: int, cols: int, step: int) -> tuple[Floats, Floats]:
+    """The map that moves nothing: x and y of `rows` x `cols` places from (x0, y0) on, `step` pixels apart."""
+    x = np.arange(cols, dtype=np.float32) * step + x0
+    y = np.arange(rows, dtype=np.float32) * step + y0
+    across, down = np.meshgrid(x, y)
+    return np.ascontiguousarray(across), np.ascontiguousarray(down)
 
 
 def _resize(pixels: Bytes, width: int, height: int) -> Bytes:

@@ -29,7 +29,7 @@ from mien.conversation.rounds import Origin
 from mien.conversation.spec import InstanceSpec, Message
 from mien.conversation.text import Clause, ClauseReader, MetaExtractor, estimated_seconds, units
 from mien.conversation.utterance import CURRENT, Utterance
-from mien.speech.pace import ReadsAhead
+from mien.speech.pace import ReadsAhead, StartsSlowly
 from mien.speech.phones import SpokenText, attach, attached
 from mien.speech.spec import LlmSpec, TtsSpec
 
@@ -268,6 +268,7 @@ class ConversationAgent(Agent):
             filters=self._spec.tts.filter_text,
             terminator=self._spec.tts.terminator_text,
             removed=self._spec.tts.character_filter,
+            openers=self._voice.openers if isinstance(self._voice, StartsSlowly) else None,
         )
 
     async def _read_clauses(self, text: AsyncIterable[str], line: ClauseLine) -> None:

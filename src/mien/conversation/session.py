@@ -19,15 +19,13 @@ NO_TEXT_AFTER_S = 4.0
 MAX_TOOL_STEPS = 5
 """Times in one turn the model may call tools; then it must answer with what it knows."""
 MIN_SPEECH_S = 0.05
-MIN_SILENCE_S = 0.25
-"""Silence after which recognition of what was said begins, long before the turn is over."""
 
 
 def detector(vad_spec: VadSpec, engines: Engines) -> vad.VAD:
     """Voice detection for a VAD spec."""
     return engines.vad(
         min_speech_s=max(MIN_SPEECH_S, vad_spec.min_speech_ms / 1000),
-        min_silence_s=min(MIN_SILENCE_S, (vad_spec.silence_segmentation_ms or 1000) / 1000),
+        min_silence_s=TurnEnd(vad_spec).noticed_s,
         # The API's thresholds are 0.1 (keen) to 0.4 (dull) with 0.2 in the middle, where a speech probability has 0.5.
         threshold=min(0.9, 0.35 + 0.75 * vad_spec.energy_threshold),
     )

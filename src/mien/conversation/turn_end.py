@@ -18,6 +18,8 @@ DEFAULT_S = 0.5
 """Silence where the words do not tell; the API's default."""
 OPEN_S = 1.2
 """Silence behind what clearly goes on."""
+NOTICED_S = 0.25
+"""Silence that is noticed at all, long before a turn is over."""
 UNHEARD_S = 1.5
 """While words of the latest speech are still being recognised nothing is decided, for this long at most."""
 
@@ -42,6 +44,11 @@ class TurnEnd:
     def silence_s(self, text: str) -> float:
         """Seconds of silence after which a turn with this text is over."""
         return ending(text).value if self.fixed_s is None else self.fixed_s
+
+    @property
+    def noticed_s(self) -> float:
+        """Silence after which voice detection says that the user is silent, and their words are recognised."""
+        return NOTICED_S if self.fixed_s is None else min(NOTICED_S, self.fixed_s)
 
     @property
     def unheard_s(self) -> float:

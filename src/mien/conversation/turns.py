@@ -104,7 +104,7 @@ class UserTurns:
         self._cancel_timer()
         if (round_ := self.round) is not None and round_.speaking:
             round_.speaking = False
-            self._paused_at = self._loop.time()
+            self._paused_at = self._loop.time() - self.turn_end.noticed_s
             self._report.user_speech(round_, False)
 
     def heard(self, event: stt.SpeechEvent) -> bool:
@@ -134,7 +134,8 @@ class UserTurns:
             self.take_floor()
         so_far = _tidy(f"{round_.transcript} {text}")
         if final:
-            self._scene.wait_for_more(self.turn_end.silence_s(so_far))
+            if not round_.speaking:
+                self._scene.wait_for_more(self.turn_end.silence_s(so_far))
             round_.transcript = so_far
             round_.timings.asr_text_at = self._loop.time()
         if self._floor.active is None:

@@ -202,9 +202,7 @@ class Engines:
         worker = self._glances if patience_s > 0 else self._ears
         assert worker is not None
         due = asyncio.get_running_loop().time() + patience_s
-        return await worker.run(
-            lambda: whisper.recognise(samples.astype(np.float32) / 32768.0, language), deadline=due
-        )
+        return await worker.run(lambda: whisper.recognise(samples.astype(np.float32) / 32768.0, language), deadline=due)
 
     async def voice(self) -> LocalVoice:
         """The local voice itself, once it is loaded."""

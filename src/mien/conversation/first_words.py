@@ -20,19 +20,15 @@ _PHRASE_EN = frozenset(
         *("during", "through", "between", "including", "like", "such", "as", "than"),
     )
 )
-_PHRASE_ZH = re.compile(
-    r"和|以及|或者|或是|并且|而且|但是|但|因为|所以|如果|还有|比如|例如|包括|然后|来帮|来让|帮助|让你|让您"
-)
-_LONGEST_ZH = 2
+_PHRASE_ZH = re.compile(r"以及|或者|或是|并且|而且|但是|因为|所以|如果|还有|比如|例如|包括|然后|来帮|来让|让你|让您")
 _WORD = re.compile(r"[A-Za-z]+(?:['’-][A-Za-z]+)*")
+_OPEN_WORD = re.compile(r" +(?:[A-Za-z][A-Za-z'’-]*)?")
+_CHINESE = re.compile(r"[\u3400-\u9fff]{2}")
 
 
-def undecided(following: str) -> bool:
-    """Whether more of the text must be read before `begins_phrase` can say something about what follows."""
-    word = following.lstrip(" ")
-    if not word or not word[0].isascii():
-        return len(word) < _LONGEST_ZH
-    return word[-1].isalpha()
+def undecided(text: str) -> bool:
+    """Whether what follows the first character of `text` must be read further to know if it begins a phrase."""
+    return _OPEN_WORD.fullmatch(text) is not None or _CHINESE.fullmatch(text) is not None
 
 
 def begins_phrase(read: str, following: str, units: int) -> bool:
@@ -40,5 +36,4 @@ def begins_phrase(read: str, following: str, units: int) -> bool:
     if read[-1:].isspace():
         word = _WORD.match(following)
         return units >= WORDS and word is not None and word.group().lower() in _PHRASE_EN
-    chinese = "\u3400" <= read[-1:] <= "\u9fff"
-    return chinese and units >= CHARACTERS and _PHRASE_ZH.match(following) is not None
+    return units >= CHARACTERS and _PHRASE_ZH.match(following) is not None

@@ -230,7 +230,7 @@ class ClauseReader:
             # Whether "." ends a sentence, and whether a quotation mark still belongs to it, the next character tells.
             if not final and len(self._text) < 2:
                 break
-            if not final and self._starting() and self._text[0] == " " and first_words.undecided(self._text[1:]):
+            if not final and self._starting() and first_words.undecided(self._text):
                 break
             character, follower = self._text[0], self._text[1:2]
             self._say(character)

@@ -455,7 +455,7 @@ async def test_body_of_the_sample_backend(api: Api) -> None:
 
 async def test_defaults(api: Api) -> None:
     spec = api.manager.get(APP_ID, await api.create_voice()).spec
-    assert spec.vad == VadSpec(500, None, 0.2, 0)
+    assert spec.vad == VadSpec(None, None, 0.2, 0)
     assert (spec.llm.temperature, spec.llm.top_p, spec.llm.vendor) == (0.7, 0.9, "OpenAIChat")
     assert spec.history.window_size == 20
     assert spec.advanced.voice_interrupts
@@ -491,7 +491,7 @@ async def test_every_member_reaches_the_conversation(api: Api) -> None:
 @pytest.mark.parametrize(
     ("asr", "vad", "wanted"),
     [
-        ({}, None, VadSpec(500, None, 0.2, 0)),
+        ({}, None, VadSpec(None, None, 0.2, 0)),
         ({"VADSilenceSegmentation": 700, "PauseInterval": 900}, None, VadSpec(700, 900, 0.2, 0)),
         (
             {"VADSilenceSegmentation": 700},
@@ -499,11 +499,15 @@ async def test_every_member_reaches_the_conversation(api: Api) -> None:
             VadSpec(300, None, 0.2, 0),
         ),
         ({"PauseInterval": 400}, None, VadSpec(500, None, 0.2, 0)),
-        ({"VADSensitiveLevel": 1}, None, VadSpec(500, None, 0.4, 100)),
-        ({"VADSensitiveLevel": 2}, None, VadSpec(500, None, 0.1, 0)),
-        ({"VADSensitiveLevel": 3, "VADEnergyThreshold": 0.9, "VADMinSpeechDur": 70}, None, VadSpec(500, None, 0.9, 70)),
-        ({"VADEnergyThreshold": 0.9}, None, VadSpec(500, None, 0.2, 0)),
-        ({}, {"VoiceDetectConfig": {"SensitiveConfig": {"Level": 1}}}, VadSpec(500, None, 0.4, 100)),
+        ({"VADSensitiveLevel": 1}, None, VadSpec(None, None, 0.4, 100)),
+        ({"VADSensitiveLevel": 2}, None, VadSpec(None, None, 0.1, 0)),
+        (
+            {"VADSensitiveLevel": 3, "VADEnergyThreshold": 0.9, "VADMinSpeechDur": 70},
+            None,
+            VadSpec(None, None, 0.9, 70),
+        ),
+        ({"VADEnergyThreshold": 0.9}, None, VadSpec(None, None, 0.2, 0)),
+        ({}, {"VoiceDetectConfig": {"SensitiveConfig": {"Level": 1}}}, VadSpec(None, None, 0.4, 100)),
     ],
 )
 async def test_turn_and_voice_detection(api: Api, asr: Any, vad: Any, wanted: VadSpec) -> None:

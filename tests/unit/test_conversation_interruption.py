@@ -225,7 +225,7 @@ def test_pause_interval_merges_sentences_into_one_turn() -> None:
 def test_without_pause_interval_going_on_begins_a_round_that_interrupts_the_answer() -> None:
     async def main() -> None:
         hand = await stage()
-        await hand.manager.create(spec())
+        await hand.manager.create(spec(vad=VadSpec(silence_segmentation_ms=500)))
         await hand.user.say("我想问一下。", 1.0)
         await asyncio.sleep(0.9)
         await hand.user.say("明天会下雨吗？", 1.2)

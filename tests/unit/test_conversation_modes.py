@@ -152,7 +152,7 @@ def test_listening_without_answering() -> None:
 def test_when_a_turn_is_over_can_be_changed_during_the_call() -> None:
     async def main() -> None:
         hand = await stage()
-        instance = await hand.manager.create(spec())
+        instance = await hand.manager.create(spec(vad=VadSpec(silence_segmentation_ms=500)))
 
         async def pause_in_mid_thought() -> list[str]:
             before = len(hand.callbacks("ASRResult"))

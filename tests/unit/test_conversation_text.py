@@ -55,6 +55,32 @@ def test_a_clause_leaves_as_soon_as_one_more_character_is_known() -> None:
     assert [clause.display for clause in reader.push("我")] == ["今天天气不错，"]
 
 
+@pytest.mark.parametrize("step", [1, 2, 3, 7, 100])
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("I can use meditation and deep breathing.", ["I can use meditation ", "and deep breathing."]),
+        ("Sure, you can try a soup with eggs and rice.", ["Sure,", " you can try a soup ", "with eggs and rice."]),
+        ("My name is Mien.", ["My name is Mien."]),
+        ("Go to bed early, and read in bed.", ["Go to bed early,", " and read in bed."]),
+        ("Well, I am fine.", ["Well, I am fine."]),
+        ("好的，我来讲一个故事。", ["好的，", "我来讲一个故事。"]),
+        ("好吧，我来讲一个故事。", ["好吧，我来讲一个故事。"]),
+        ("你可以做一些运动或者听听音乐，早点睡。", ["你可以做一些运动", "或者听听音乐，", "早点睡。"]),
+        ("我希望世界和平，大家都开心。", ["我希望世界和平，", "大家都开心。"]),
+    ],
+)
+def test_a_slow_voice_begins_with_a_few_words(text: str, expected: list[str], step: int) -> None:
+    openers = frozenset(["Sure,", "好的，"])
+    assert [clause.display for clause in read(text, step, openers=openers)] == expected
+
+
+def test_only_the_first_words_are_cut_short() -> None:
+    long = "Then you walk slowly along the river and look at the boats."
+    clauses = read(f"I like it very much. {long}", openers=frozenset())
+    assert [clause.display for clause in clauses] == ["I like it very much.", f" {long}"]
+
+
 def test_long_text_without_punctuation_is_cut() -> None:
     clauses = read("and then " * 100)
     assert len(clauses) >= 3

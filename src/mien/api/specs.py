@@ -41,6 +41,7 @@ from mien.store import AgentRecord
 
 SENSITIVITY = {0: (0.2, 0), 1: (0.4, 100), 2: (0.1, 0)}
 """VAD level → (EnergyThreshold, MinSpeechDur in ms)."""
+DEFAULT_SILENCE_MS = 500
 CUSTOM_LEVEL = 3
 LISTEN_ONLY, WALKIE_TALKIE = 1, 2
 DEFAULT_MARKS = ("[[", "]]")
@@ -94,15 +95,17 @@ def vad_spec(vad: Vad | None, asr: Asr | None) -> VadSpec:
     asr = asr or Asr()
     turn = (vad.TurnDetectConfig if vad else None) or TurnDetect()
     voice = (vad.VoiceDetectConfig.SensitiveConfig if vad and vad.VoiceDetectConfig else None) or Sensitivity()
-    silence = _first(turn.SilenceSegmentation, asr.VADSilenceSegmentation, 500)
+    silence = _first(turn.SilenceSegmentation, asr.VADSilenceSegmentation, 0)
     pause = _first(turn.PauseInterval, asr.PauseInterval, 0)
+    if pause and not silence:
+        silence = DEFAULT_SILENCE_MS
     level = _first(voice.Level, asr.VADSensitiveLevel, 0)
     threshold, min_speech = SENSITIVITY.get(level, SENSITIVITY[0])
     if level == CUSTOM_LEVEL:
         threshold = _first(voice.EnergyThreshold, asr.VADEnergyThreshold, threshold)
         min_speech = _first(voice.MinSpeechDur, asr.VADMinSpeechDur, min_speech)
     # A pause no longer than the silence that ends a sentence merges nothing.
-    return VadSpec(silence, pause if pause > silence else None, threshold, min_speech)
+    return VadSpec(silence or None, pause if pause > silence else None, threshold, min_speech)
 
 
 def tells_turns(asr: Asr | None) -> bool:

@@ -46,6 +46,8 @@ LONG_TEXT: dict[Language, str] = {
 BARGE_INS = 3
 NOISES = ("backchannel", "cough")
 _QUIET_AFTER_S = 0.5
+HUSH_LOOKS = 20
+"""Looks, half a second apart, for the end of a turn that a noise has opened: it is given up after a while."""
 
 
 @dataclass(slots=True)
@@ -221,6 +223,11 @@ async def _hush(call: Call) -> None:
     await asyncio.sleep(1.0)
     await call.backend.call("InterruptAgentInstance", {"AgentInstanceId": call.instance_id})
     await asyncio.sleep(_QUIET_AFTER_S)
+    for _ in range(HUSH_LOOKS):
+        running = await call.backend.call("QueryAgentInstanceStatus", {"AgentInstanceId": call.instance_id})
+        if running["Status"] != "LISTENING":
+            return
+        await asyncio.sleep(_QUIET_AFTER_S)
 
 
 def first_sound(voice: list[VoiceBlock], since: float) -> float | None:

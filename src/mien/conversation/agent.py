@@ -29,6 +29,7 @@ from mien.conversation.rounds import Origin
 from mien.conversation.spec import InstanceSpec, Message
 from mien.conversation.text import Clause, ClauseReader, MetaExtractor, estimated_seconds, units
 from mien.conversation.utterance import CURRENT, Utterance
+from mien.speech.pace import ReadsAhead, StartsSlowly
 from mien.speech.phones import SpokenText, attach, attached
 from mien.speech.spec import LlmSpec, TtsSpec
 
@@ -36,6 +37,8 @@ LLM_SILENCE_S = 15.0
 """A model that sends nothing for this long is given up."""
 MAX_SPOKEN_UNITS = 60
 """Clauses that are ready together are spoken as one clip up to this length: fewer seams in the melody."""
+_UNSURE_END = " .,!?。，！？…"
+"""What a recogniser puts behind words that go on."""
 SILENT = 200
 """Samples up to this loudness (-44 dB) are silence."""
 LLM_OPTIONS = APIConnectOptions(max_retry=1, retry_interval=0.3, timeout=10.0)
@@ -135,6 +138,7 @@ class ConversationAgent(Agent):
         try:
             async for event in Agent.default.stt_node(self, audio, model_settings):
                 if self._host.heard(event):
+                    self._read_ahead(event)
                     yield event
         except APIError as error:
             self._host.recogniser_failed(error)
@@ -157,12 +161,7 @@ class ConversationAgent(Agent):
         model = self.llm
         assert isinstance(model, llm.LLM)
         loop = asyncio.get_running_loop()
-        prompt = utterance.round.system_prompt
-        request = request_context(
-            chat_ctx,
-            system_prompt=self._llm_spec.system_prompt if prompt is None else prompt,
-            window_size=self._spec.history.window_size,
-        )
+        request = self._request(chat_ctx, utterance.round.system_prompt)
         timings = utterance.timings
         if timings.llm_first_token_at is None:
             # After tool calls the model is asked again; what is measured is the request that brought the first word.
@@ -239,6 +238,27 @@ class ConversationAgent(Agent):
             if isinstance(part, str):
                 yield part
 
+    def _request(self, context: llm.ChatContext, system_prompt: str | None = None) -> llm.ChatContext:
+        """What the model is asked; None for the agent's own prompt."""
+        return request_context(
+            context,
+            system_prompt=self._llm_spec.system_prompt if system_prompt is None else system_prompt,
+            window_size=self._spec.history.window_size,
+        )
+
+    def _read_ahead(self, event: stt.SpeechEvent) -> None:
+        """Lets the model read, while the user speaks, what it will be asked: the talk so far and their first words."""
+        kinds = stt.SpeechEventType
+        if event.type not in (kinds.START_OF_SPEECH, kinds.INTERIM_TRANSCRIPT):
+            return
+        model = self.llm
+        if not isinstance(model, ReadsAhead) or self.session.current_speech is not None:
+            return
+        context = self.chat_ctx.copy()
+        words = event.alternatives[0].text.rstrip(_UNSURE_END) if event.alternatives else ""
+        context.add_message(role="user", content=words or " ")
+        model.read_ahead(self._request(context))
+
     # The voice
 
     def _clause_reader(self, *, whole: bool = False) -> ClauseReader:
@@ -248,6 +268,7 @@ class ConversationAgent(Agent):
             filters=self._spec.tts.filter_text,
             terminator=self._spec.tts.terminator_text,
             removed=self._spec.tts.character_filter,
+            openers=self._voice.openers if isinstance(self._voice, StartsSlowly) else None,
         )
 
     async def _read_clauses(self, text: AsyncIterable[str], line: ClauseLine) -> None:

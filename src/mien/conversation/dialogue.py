@@ -40,9 +40,10 @@ from mien.conversation.rounds import (
     RoundTimings,
     Verdict,
 )
-from mien.conversation.session import build_session, detector, turn_end_s
+from mien.conversation.session import build_session, detector
 from mien.conversation.spec import EchoGuardMode, InstanceSpec, InterruptReason, SamePriority, Status, VadSpec
 from mien.conversation.text import Clause
+from mien.conversation.turn_end import TurnEnd
 from mien.conversation.turns import UserTurns
 from mien.conversation.utterance import CURRENT, Utterance, new_utterance
 from mien.conversation.workshop import Workshop
@@ -93,7 +94,7 @@ class Dialogue:
             reporter,
             self._floor,
             closed=lambda: self._closing,
-            turn_end_s=turn_end_s(spec.vad),
+            turn_end=TurnEnd(spec.vad),
             manual=spec.advanced.walkie_talkie,
         )
         self._turns.voice = self.voice
@@ -192,8 +193,8 @@ class Dialogue:
             self.agent.update_options(stt=recogniser)
         if vad is not None:
             self.agent.update_options(vad=detector(vad, self._engines))
-            delay = self._turns.turn_end_s = turn_end_s(vad)
-            self._session.update_options(endpointing_opts={"min_delay": delay, "max_delay": delay})
+            self._turns.turn_end = TurnEnd(vad)
+            self.wait_for_more(self._turns.turn_end.unheard_s)
 
     # What others ask for
 
@@ -276,6 +277,11 @@ class Dialogue:
     def answer(self, message: llm.ChatMessage) -> None:
         """Answers a turn that the session did not see (`turns.Scene`)."""
         self._session.generate_reply(user_input=message)
+
+    def wait_for_more(self, silence_s: float) -> None:
+        """`turns.Scene`."""
+        if self._session.options.endpointing["min_delay"] != silence_s:
+            self._session.update_options(endpointing_opts={"min_delay": silence_s, "max_delay": silence_s})
 
     def heard(self, event: stt.SpeechEvent) -> bool:
         """`agent.Host`."""

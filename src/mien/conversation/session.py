@@ -8,6 +8,7 @@ from livekit.agents.voice.agent_session import SessionConnectOptions
 from mien.conversation.agent import LLM_OPTIONS, TTS_OPTIONS
 from mien.conversation.parts import Engines
 from mien.conversation.spec import InstanceSpec, VadSpec
+from mien.conversation.turn_end import TurnEnd
 
 MIN_INTERRUPTION_S = 0.15
 """Speech this long silences the agent; it goes on again when the speech turns out to be none."""
@@ -18,28 +19,21 @@ NO_TEXT_AFTER_S = 4.0
 MAX_TOOL_STEPS = 5
 """Times in one turn the model may call tools; then it must answer with what it knows."""
 MIN_SPEECH_S = 0.05
-MIN_SILENCE_S = 0.25
-"""Silence after which recognition of what was said begins, long before the turn is over."""
 
 
 def detector(vad_spec: VadSpec, engines: Engines) -> vad.VAD:
     """Voice detection for a VAD spec."""
     return engines.vad(
         min_speech_s=max(MIN_SPEECH_S, vad_spec.min_speech_ms / 1000),
-        min_silence_s=min(MIN_SILENCE_S, vad_spec.silence_segmentation_ms / 1000),
+        min_silence_s=TurnEnd(vad_spec).noticed_s,
         # The API's thresholds are 0.1 (keen) to 0.4 (dull) with 0.2 in the middle, where a speech probability has 0.5.
         threshold=min(0.9, 0.35 + 0.75 * vad_spec.energy_threshold),
     )
 
 
-def turn_end_s(vad_spec: VadSpec) -> float:
-    """Silence after which the user's turn is over."""
-    return max(vad_spec.silence_segmentation_ms, vad_spec.pause_interval_ms or 0) / 1000
-
-
 def turn_handling(spec: InstanceSpec) -> TurnHandlingOptions:
     """Turn detection, interruption and early generation for an instance."""
-    delay = turn_end_s(spec.vad)
+    delay = TurnEnd(spec.vad).unheard_s
     return {
         "turn_detection": "manual" if spec.advanced.walkie_talkie else "vad",
         "endpointing": {"mode": "fixed", "min_delay": delay, "max_delay": delay},

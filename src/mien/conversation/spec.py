@@ -48,9 +48,12 @@ class InterruptReason(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class VadSpec:
-    """Turn detection and voice detection, in ms; thresholds 0..1 (higher: less sensitive)."""
+    """Turn detection and voice detection, in ms; thresholds 0..1 (higher: less sensitive).
 
-    silence_segmentation_ms: int = 500
+    Where neither `silence_segmentation_ms` nor `pause_interval_ms` is set, what was said counts too (`turn_end.py`).
+    """
+
+    silence_segmentation_ms: int | None = None
     pause_interval_ms: int | None = None
     energy_threshold: float = 0.2
     min_speech_ms: int = 0

@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from mien.conversation import first_words
 from mien.conversation.spec import MetaInfoSpec
 
 _SENTENCE_END = frozenset("。！？!?…；;\n")
@@ -143,7 +144,8 @@ class ClauseReader:
     """The whole pipeline: pieces of text in, clauses out as soon as they are complete.
 
     `filters` are the marks of FilterText, `terminator` TerminatorText, `removed` CharacterFilter. With `whole` the text
-    is one request to the voice: metadata may also stand at its end, and holds for all of it.
+    is one request to the voice: metadata may also stand at its end, and holds for all of it. Where `openers` are given,
+    the first words come as early as `first_words` allows, or when one of the openers is complete.
     """
 
     def __init__(
@@ -154,7 +156,10 @@ class ClauseReader:
         terminator: str = "",
         removed: Sequence[str] = (),
         whole: bool = False,
+        openers: frozenset[str] | None = None,
     ) -> None:
+        self._openers = openers
+        self._begun = 0
         self._extractor = MetaExtractor(meta)
         self._filters = [pair for pair in filters if pair[0] and pair[1]]
         self._terminator = terminator
@@ -225,12 +230,18 @@ class ClauseReader:
             # Whether "." ends a sentence, and whether a quotation mark still belongs to it, the next character tells.
             if not final and len(self._text) < 2:
                 break
+            if not final and self._starting() and first_words.undecided(self._text):
+                break
             character, follower = self._text[0], self._text[1:2]
             self._say(character)
             end = self._boundary(character, follower)
             if end:
                 clauses += self._cut(ends_sentence=end == "sentence")
         return clauses
+
+    def _starting(self) -> bool:
+        """Whether the first clip is still to be cut, and early."""
+        return self._openers is not None and self._begun < first_words.WORDS
 
     def _show(self, characters: str) -> None:
         self._shown.append(characters)
@@ -258,6 +269,10 @@ class ClauseReader:
             if word and (word.group(1).lower() in _ABBREVIATIONS or re.fullmatch(r"[A-Z]", word.group(1))):
                 return ""
             return "sentence" if not re.search(r"(?:^|\n)\s*\d+\.$", read) else ""
+        if self._starting() and (
+            read.strip() in (self._openers or ()) or first_words.begins_phrase(read, self._text, spoken)
+        ):
+            return "clause"
         if opener in _CLAUSE_END:
             if opener in _DIGIT_JOINTS and follower and not follower.isspace():
                 return ""
@@ -274,6 +289,7 @@ class ClauseReader:
         self._shown, self._spoken = [], []
         for string in self._removed:
             spoken = spoken.replace(string, "")
+        self._begun += units(spoken)
         meta, self._meta = self._meta, {}
         style = self._style
         if ends_sentence and not self._whole:
@@ -312,53 +328,12 @@ class SentenceReader:
 
 
 _BACKCHANNELS = frozenset(
-    [
-        "嗯",
-        "嗯嗯",
-        "嗯哼",
-        "哦",
-        "噢",
-        "喔",
-        "啊",
-        "呃",
-        "额",
-        "唔",
-        "哎",
-        "唉",
-        "诶",
-        "对",
-        "对对",
-        "对对对",
-        "是",
-        "是的",
-        "好",
-        "好的",
-        "行",
-        "哈",
-        "哈哈",
-        "呵呵",
-        "uh",
-        "um",
-        "umm",
-        "hm",
-        "hmm",
-        "hmmm",
-        "mm",
-        "mmm",
-        "mhm",
-        "mmhmm",
-        "uhhuh",
-        "huh",
-        "ah",
-        "oh",
-        "yeah",
-        "yep",
-        "yes",
-        "ok",
-        "okay",
-        "right",
-        "aha",
-    ]
+    (
+        *("嗯", "嗯嗯", "嗯哼", "哦", "噢", "喔", "啊", "呃", "额", "唔", "哎", "唉"),
+        *("诶", "对", "对对", "对对对", "是", "是的", "好", "好的", "行", "哈", "哈哈", "呵呵"),
+        *("uh", "um", "umm", "hm", "hmm", "hmmm", "mm", "mmm", "mhm", "mmhmm", "uhhuh", "huh"),
+        *("ah", "oh", "yeah", "yep", "yes", "ok", "okay", "right", "aha"),
+    )
 )
 
 

@@ -16,6 +16,7 @@ from mien.conversation.listening import UserVoice
 from mien.conversation.rounds import Floor, Origin, Round
 from mien.conversation.spec import InterruptReason, Priority, Status
 from mien.conversation.text import is_backchannel
+from mien.conversation.turn_end import TurnEnd
 
 SURELY_SPEAKING_S = 0.8
 """Speech over the agent that lasts this long is an interruption even before a word of it is recognised."""
@@ -37,12 +38,15 @@ class Scene(Protocol):
     def answer(self, message: llm.ChatMessage) -> None:
         """Answers `message`, which the session did not see."""
 
+    def wait_for_more(self, silence_s: float) -> None:
+        """The session ends the user's turn after this much silence."""
+
 
 class UserTurns:
     """Follows the user. `round` is their turn while it is not over; None when they have not begun one.
 
     What the user says over a round that lets them wait (`Round.user_waits`) is held here, hidden from the session, and
-    answered when the floor is free and they have been silent for `turn_end_s`.
+    answered when the floor is free and they have been silent for as long as `turn_end` says.
     """
 
     def __init__(
@@ -52,13 +56,13 @@ class UserTurns:
         floor: Floor,
         *,
         closed: Callable[[], bool],
-        turn_end_s: float,
+        turn_end: TurnEnd,
         manual: bool = False,
     ) -> None:
         """`manual`: a button begins and ends the user's turn."""
         self._scene = scene
         self._manual = manual
-        self.turn_end_s = turn_end_s
+        self.turn_end = turn_end
         self._report = reporter
         self._floor = floor
         self._closed = closed
@@ -86,6 +90,7 @@ class UserTurns:
                 self.voice.record()
         round_ = self.round
         round_.speaking = self._unheard = True
+        self._scene.wait_for_more(self.turn_end.unheard_s)
         self._stop_taking_up()
         self._report.user_speech(round_, True)
         if self._floor.active is None:
@@ -99,7 +104,7 @@ class UserTurns:
         self._cancel_timer()
         if (round_ := self.round) is not None and round_.speaking:
             round_.speaking = False
-            self._paused_at = self._loop.time()
+            self._paused_at = self._loop.time() - self.turn_end.noticed_s
             self._report.user_speech(round_, False)
 
     def heard(self, event: stt.SpeechEvent) -> bool:
@@ -129,6 +134,8 @@ class UserTurns:
             self.take_floor()
         so_far = _tidy(f"{round_.transcript} {text}")
         if final:
+            if not round_.speaking:
+                self._scene.wait_for_more(self.turn_end.silence_s(so_far))
             round_.transcript = so_far
             round_.timings.asr_text_at = self._loop.time()
         if self._floor.active is None:
@@ -259,7 +266,7 @@ class UserTurns:
         if round_ is None or not round_.held or round_.speaking or self._unheard or self._floor.active is not None:
             return
         self._stop_taking_up()
-        due = max(self._loop.time(), self._paused_at + self.turn_end_s)
+        due = max(self._loop.time(), self._paused_at + self.turn_end.silence_s(round_.transcript))
         self._take_up = self._loop.call_at(due, self._end_held)
 
     def _end_held(self) -> None:

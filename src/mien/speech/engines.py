@@ -29,7 +29,7 @@ from mien.speech.local.stt import LocalSTT, Samples
 from mien.speech.local.tts import LocalTTS
 from mien.speech.local.voice import LocalVoice
 from mien.speech.local.whisper import Language, Recognition, Whisper
-from mien.speech.local.worker import Worker
+from mien.speech.local.worker import NICENESS, Worker
 from mien.speech.openai_compat import OpenAICompatLLM
 from mien.speech.spec import AsrSpec, JsonObject, LlmSpec, TtsSpec
 
@@ -39,6 +39,8 @@ T = TypeVar("T")
 Notice = Callable[[int, str], None]
 """Hears of something an agent should know: an `Exception` code and a sentence."""
 
+LLAMA_NICENESS = 8
+"""The rest of an answer is written while its beginning is spoken; the voice is the one somebody waits for."""
 STT_MIN_SILENCE_S = 0.25
 """Silence that ends a piece of speech for the recogniser. The end of a turn is the session's business."""
 _LANGUAGES: tuple[Literal["zh", "en"], ...] = ("zh", "en")
@@ -90,6 +92,8 @@ class Engines:
         self._ready = {"asr": False, "tts": False, "llm": bool(settings.llm_url)}
         self._openers: asyncio.Task[None] | None = None
         self._ears: Worker | None = None
+        self._glances: Worker | None = None
+        """Runs the passes that may wait, so that one which has begun does not hold up the one that counts."""
 
     # Life
 
@@ -195,11 +199,10 @@ class Engines:
     async def recognise(self, samples: Samples, language: Language, *, patience_s: float = 0.0) -> Recognition:
         """Recognises 16 kHz speech with the local model; others may go first for `patience_s`."""
         whisper = await self._whisper.get()
-        assert self._ears is not None
+        worker = self._glances if patience_s > 0 else self._ears
+        assert worker is not None
         due = asyncio.get_running_loop().time() + patience_s
-        return await self._ears.run(
-            lambda: whisper.recognise(samples.astype(np.float32) / 32768.0, language), deadline=due
-        )
+        return await worker.run(lambda: whisper.recognise(samples.astype(np.float32) / 32768.0, language), deadline=due)
 
     async def voice(self) -> LocalVoice:
         """The local voice itself, once it is loaded."""
@@ -209,7 +212,7 @@ class Engines:
 
     async def _load_whisper(self) -> Whisper:
         folder = self._settings.whisper_model or self._settings.models_dir / speech_files.WHISPER_DIR
-        self._ears = self._worker("whisper")
+        self._ears, self._glances = self._worker("whisper"), self._worker("whisper-glances")
         return await self._ears.run(lambda: Whisper(folder, self._settings.model_threads))
 
     async def _load_voice(self) -> LocalVoice:
@@ -233,11 +236,11 @@ class Engines:
 
     async def _load_model(self) -> LocalModel:
         path = self._settings.llm_model or self._settings.models_dir / speech_files.LLM_MODEL
-        workers = [self._worker(f"llama-{number}") for number in range(AT_ONCE)]
+        workers = [self._worker(f"llama-{number}", LLAMA_NICENESS) for number in range(AT_ONCE)]
         return LocalModel(await workers[0].run(lambda: Llama(path, self._settings.model_threads)), workers)
 
-    def _worker(self, name: str) -> Worker:
-        worker = Worker(name)
+    def _worker(self, name: str, niceness: int = NICENESS) -> Worker:
+        worker = Worker(name, niceness)
         self._workers.append(worker)
         return worker
 

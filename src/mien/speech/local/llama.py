@@ -24,6 +24,8 @@ CONTEXT_TOKENS = 8192
 """Tokens of all slots together; memory is 12 kB a token for the default model."""
 CACHE_MB = 128
 """Memory for prompts of conversations that lost their slot."""
+CACHE_REUSE_TOKENS = 8
+"""Runs of at least this many tokens that have moved, as when old messages leave the window, are not read again."""
 AT_ONCE = 2
 """Requests that generate at the same time; more would make every one of them late on two cores."""
 DEFAULT_MAX_TOKENS = 200
@@ -72,6 +74,7 @@ class Llama:
         params.verbosity = -1
         params.warmup = False  # the first request does that, without holding up everything else
         params.cache_prompt = True
+        params.n_cache_reuse = CACHE_REUSE_TOKENS
         try:
             self._server = xllamacpp.Server(params)
         except Exception as error:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+import asyncio
+import contextlib
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import aclosing
 from typing import Any
 
@@ -12,6 +15,8 @@ from livekit.agents.types import DEFAULT_API_CONNECT_OPTIONS, NOT_GIVEN, APIConn
 from mien.speech.local.llama import DEFAULT_MAX_TOKENS, LlamaError, LocalModel, Message, Sampling
 from mien.speech.openai_compat.reader import ThinkFilter
 from mien.speech.spec import LlmSpec
+
+log = logging.getLogger(__name__)
 
 _HOTTEST = 0.5
 """A model this small talks nonsense above; an agent's `Temperature` is meant for a large one."""
@@ -33,6 +38,8 @@ class LocalLLM(llm.LLM[str]):
             max_tokens=asked if isinstance(asked, int) and asked > 0 else DEFAULT_MAX_TOKENS,
         )
         self._system_prompt = spec.system_prompt
+        self._reading: asyncio.Task[None] | None = None
+        self._answering = 0
 
     @property
     def model(self) -> str:
@@ -62,6 +69,36 @@ class LocalLLM(llm.LLM[str]):
     ) -> llm.LLMStream:
         return _Stream(self, chat_ctx=chat_ctx, tools=tools or [], conn_options=conn_options)
 
+    def read_ahead(self, context: llm.ChatContext) -> None:
+        """Reads a request that is likely to come into the prompt cache (`pace.ReadsAhead`)."""
+        if self._answering == 0 and (self._reading is None or self._reading.done()):
+            self._reading = asyncio.create_task(self._read(context), name="llm.read_ahead")
+
+    async def _read(self, context: llm.ChatContext) -> None:
+        try:
+            await (await self._model()).warm(messages_of(context), deadline_s=0.0)
+        except (LlamaError, OSError) as error:
+            # The request that counts meets the same failure and reports it.
+            log.debug("reading ahead failed: %s", error)
+
+    @contextlib.asynccontextmanager
+    async def answering(self) -> AsyncIterator[LocalModel]:
+        """The model for one answer, when what is read ahead has been read: its slot of the cache is free then."""
+        self._answering += 1
+        try:
+            if self._reading is not None:
+                await asyncio.wait([self._reading])
+            yield await self._model()
+        finally:
+            self._answering -= 1
+
+    async def aclose(self) -> None:
+        """Stops reading ahead."""
+        if self._reading is not None:
+            self._reading.cancel()
+            await asyncio.gather(self._reading, return_exceptions=True)
+        await super().aclose()
+
     async def _prewarm_impl(self) -> None:
         """Reads the agent's system prompt into the prompt cache before the first turn."""
         if self._system_prompt:
@@ -80,8 +117,10 @@ class _Stream(llm.LLMStream):
         request_id = utils.shortuuid("llm_")
         think = ThinkFilter()
         try:
-            model = await self._local.loaded()
-            async with aclosing(model.stream(messages_of(self._chat_ctx), self._local.sampling)) as pieces:
+            async with (
+                self._local.answering() as model,
+                aclosing(model.stream(messages_of(self._chat_ctx), self._local.sampling)) as pieces,
+            ):
                 async for piece in pieces:
                     self._send(request_id, think.push(piece))
             self._send(request_id, think.finish())

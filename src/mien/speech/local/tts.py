@@ -11,7 +11,7 @@ from livekit import rtc
 from livekit.agents import APIConnectionError, tts, utils
 from livekit.agents.types import DEFAULT_API_CONNECT_OPTIONS, APIConnectOptions
 
-from mien.speech.local.voice import LocalVoice, Sound
+from mien.speech.local.voice import OPENERS, LocalVoice, Sound
 from mien.speech.normalise import language_of
 from mien.speech.phones import VOICE_RATE, SpokenText, attach
 
@@ -44,6 +44,11 @@ class LocalTTS(tts.TTS[str]):
     @property
     def provider(self) -> str:
         return "local"
+
+    @property
+    def openers(self) -> frozenset[str]:
+        """`pace.StartsSlowly`."""
+        return frozenset(opener for openers in OPENERS.values() for opener in openers)
 
     async def say(self, text: str) -> AsyncGenerator[tuple[Sound, SpokenText | None], None]:
         """Sound of `text` piece by piece, with the first piece of each clip what it says and when."""

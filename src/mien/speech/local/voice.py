@@ -26,16 +26,19 @@ Sound = NDArray[np.int16]
 
 SENTENCE_PAUSE_S = 0.22
 CLAUSE_PAUSE_S = 0.10
-"""Silence behind a clip that ends a sentence, or only a clause."""
+PHRASE_PAUSE_S = 0.03
+"""Silence behind a clip that ends a sentence, a clause, or without any punctuation."""
 WARM_UP_DEADLINE_S = 30.0
 """How long warm-ups let others pass."""
+WARM_UP_REST = 2.0
+"""After each warm-up the voice rests this many times as long."""
 _CACHED_CLIP_S = 3.0
 _CACHE_S = 300.0
 """Clips up to 3 s are kept in memory, 5 minutes of sound at most (14 MB). Never on disk: they are what people said."""
 
 OPENERS: dict[Language, tuple[str, ...]] = {
-    "zh": ("好的，", "当然可以。", "你好，", "嗯，", "没问题。"),
-    "en": ("Sure,", "Of course.", "Hello,", "Okay,", "I see."),
+    "zh": ("好的，", "当然可以！", "当然可以，", "当然，", "你好！", "你好，", "没问题。"),
+    "en": ("Sure,", "Sure!", "Of course!", "Certainly!", "Hello!", "Yes,", "I see."),
 }
 """What answers often begin with; spoken once in advance, they are instant."""
 
@@ -70,9 +73,13 @@ class LocalVoice:
 
     async def warm(self, language: Language, voice: str, *, deadline_s: float = WARM_UP_DEADLINE_S) -> None:
         """Loads what `language` needs and speaks its openers into the cache, when nobody else needs the model."""
+        loop = asyncio.get_running_loop()
         for text in OPENERS[language]:
+            began = loop.time()
             async for _ in self.stream(text, language, voice, deadline_s=deadline_s):
                 pass
+            # Whoever calls meanwhile has most of the machine.
+            await asyncio.sleep(WARM_UP_REST * (loop.time() - began))
 
     async def stream(
         self, text: str, language: str, voice: str, speed: float = 1.0, *, deadline_s: float = 0.0
@@ -91,7 +98,7 @@ class LocalVoice:
             phonemes = await self._worker.run(
                 functools.partial(self._g2p, words, british=voice.startswith("b")), deadline=due
             )
-            pause = SENTENCE_PAUSE_S if phonemes[-1:] in ".!?…" else CLAUSE_PAUSE_S
+            pause = _pause_after(phonemes)
             async for sound, phones in self._clip(_Key(phonemes, voice, speed, pause), due):
                 duration = phones[-1].end if phones else 0.0
                 yield sound, SpokenText(clip, spoken_language, duration, phones) if phones else None
@@ -131,6 +138,13 @@ class LocalVoice:
         while self._cached_s > _CACHE_S:
             _, old = self._cache.popitem(last=False)
             self._cached_s -= old.phones[-1].end
+
+
+def _pause_after(phonemes: str) -> float:
+    last = phonemes[-1:]
+    if last in ".!?…":
+        return SENTENCE_PAUSE_S
+    return PHRASE_PAUSE_S if last.isalpha() else CLAUSE_PAUSE_S
 
 
 def _with_pause(clause: Clause, pause: float) -> tuple[Phone, ...]:

@@ -19,7 +19,7 @@ from typing import Any, TypeVar
 
 T = TypeVar("T")
 
-_NICENESS = 2
+NICENESS = 2
 """Model threads yield to the media loop. Linux only, where niceness belongs to a thread and its children inherit it."""
 
 
@@ -33,7 +33,9 @@ class WorkerClosedError(RuntimeError):
 class Worker:
     """Runs jobs one after the other on its own thread, earliest deadline first."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, niceness: int = NICENESS) -> None:
+        """`niceness`: how far the thread, and those that a model loaded on it starts, yield to others."""
+        self._niceness = niceness
         self._jobs: list[tuple[float, int, Callable[[], None], Future[Any]]] = []
         self._numbers = itertools.count()
         self._wake = threading.Condition()
@@ -83,7 +85,7 @@ class Worker:
         self._thread.join(timeout)
 
     def _work(self) -> None:
-        _be_nice()
+        _be_nice(self._niceness)
         while True:
             with self._wake:
                 while not self._jobs and not self._closed:
@@ -96,9 +98,9 @@ class Worker:
             self._running = 0
 
 
-def _be_nice() -> None:
+def _be_nice(niceness: int) -> None:
     if sys.platform == "linux":
         try:
-            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICENESS)
+            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), niceness)
         except OSError:
             return

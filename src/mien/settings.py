@@ -73,6 +73,9 @@ class Settings(BaseSettings):
         "auto",
         description="Take the agent's own voice out of what microphones send; auto: where clients do not do it",
     )
+    apology: bool = Field(
+        True, description="Say a few words when the model or the voice fails; an agent's Mien.Apology can turn it off"
+    )
     cdn_retry_s: float = Field(
         60.0, ge=0, description="Seconds for which a broken push to a CDN is tried again before the instance ends"
     )

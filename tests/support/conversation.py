@@ -690,7 +690,8 @@ async def stage(
     script.microphone.start()
     faces = FakeFaces()
     # What is said is written into the samples here; nothing may change them.
-    chosen = Settings(**{"min_free_memory_mb": 0, "echo_guard": "off", **settings})
+    # And nothing is spoken that the test did not ask for.
+    chosen = Settings(**{"min_free_memory_mb": 0, "echo_guard": "off", "apology": False, **settings})
     manager = Manager(
         chosen, rooms, script, faces, rooms, observer=observer, cdn=cdn, webhooks=webhooks, capacity=capacity
     )

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from mien.api.errors import invalid
 from mien.api.schemas.base import JsonObject
-from mien.api.schemas.extras import Extras, ExtrasUpdate, McpServer, Tool, WelcomeSpeech
+from mien.api.schemas.extras import ApologyWords, Extras, ExtrasUpdate, McpServer, Tool, WelcomeSpeech
 from mien.conversation import spec
-from mien.conversation.spec import McpServerSpec, Priority, ToolSpec, WelcomeSpec
+from mien.conversation.spec import ApologySpec, McpServerSpec, Priority, ToolSpec, WelcomeSpec
 
 
 def extras_of(stored: JsonObject | None, given: Extras | None) -> Extras:
@@ -18,6 +18,7 @@ def extras_of(stored: JsonObject | None, given: Extras | None) -> Extras:
         McpServers=agent.McpServers if own.McpServers is None else own.McpServers,
         Welcome=own.Welcome or agent.Welcome,
         Language=own.Language or agent.Language,
+        Apology=own.Apology or agent.Apology,
     )
 
 
@@ -63,6 +64,11 @@ def welcome_spec(welcome: WelcomeSpeech | None, *, speaks: bool) -> WelcomeSpec 
     )
 
 
+def apology_spec(words: ApologyWords | None) -> ApologySpec:
+    """What is said when an answer fails."""
+    return ApologySpec() if words is None else ApologySpec(words.Enabled, (words.Text or "").strip())
+
+
 def extras_update(update: ExtrasUpdate | None) -> spec.ExtrasUpdate | None:
     """What shall change on a running instance; None: nothing."""
     if update is None:
@@ -71,4 +77,5 @@ def extras_update(update: ExtrasUpdate | None) -> spec.ExtrasUpdate | None:
         tools=None if update.Tools is None else tool_specs(update.Tools),
         mcp_servers=None if update.McpServers is None else mcp_specs(update.McpServers),
         language=update.Language,
+        apology=None if update.Apology is None else apology_spec(update.Apology),
     )

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TypeVar
 
 from mien.api.errors import ApiError, ReturnCode, invalid
-from mien.api.extras import extras_of, mcp_specs, tool_specs, welcome_spec
+from mien.api.extras import apology_spec, extras_of, mcp_specs, tool_specs, welcome_spec
 from mien.api.schemas.engines import Asr, Llm, Sensitivity, Tts, TurnDetect, Vad
 from mien.api.schemas.instances import (
     Advanced,
@@ -168,6 +168,7 @@ def instance_spec(
         tools=tool_specs(extras.Tools),
         mcp_servers=mcp_specs(extras.McpServers),
         welcome=welcome_spec(extras.Welcome, speaks=not advanced.DisableTTS),
+        apology=apology_spec(extras.Apology),
     )
 
 

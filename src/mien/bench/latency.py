@@ -80,7 +80,7 @@ def run(
             folder = Path(name)
             with _server(engines, folder) as own:
                 own.wait_ready(progress)
-                work = _measure(own.url, _demo(folder), langs, turns, human, progress, talk_over=talk_over)
+                work = _measure(own.url, demo_credentials(folder), langs, turns, human, progress, talk_over=talk_over)
                 return asyncio.run(work)
 
     if url is not None and credentials is not None:
@@ -102,7 +102,8 @@ def _server(engines: EngineKind, folder: Path) -> OwnServer:
     return OwnServer(data_dir=folder, env=env)
 
 
-def _demo(folder: Path) -> Credentials:
+def demo_credentials(folder: Path) -> Credentials:
+    """Those of the project that the server with this data folder made for itself."""
     from mien.settings import Settings
     from mien.store import open_store
 
@@ -130,7 +131,7 @@ async def _measure(
 ) -> tuple[Samples, float | None]:
     samples = Samples()
     async with httpx.AsyncClient(base_url=url, trust_env=False, timeout=10.0) as http:
-        human = human or await _first_human(http)
+        human = human or await first_human(http)
         before = await _delays(http)
         for lang in langs:
             asked = itertools.islice(itertools.cycle(recordings.questions(lang)), turns)
@@ -148,7 +149,8 @@ async def _measure(
     return samples, percentile_of(before, after, 0.99)
 
 
-async def _first_human(http: httpx.AsyncClient) -> str:
+async def first_human(http: httpx.AsyncClient) -> str:
+    """Id of the server's first digital human. Raises UserError."""
     try:
         options = (await http.get("/api/demo/options")).json()
         return str(options["digital_humans"][0]["id"])

@@ -40,7 +40,7 @@ def noisy(sound: Sound, *, seed: int, below_db: float = NOISE_DB) -> Sound:
     """`sound` in pink noise that begins `PAD_S` before it and ends `PAD_S` after it."""
     pad = int(PAD_S * AUDIO_CLOCK)
     padded = np.concatenate([np.zeros(pad), sound.astype(np.float64), np.zeros(pad)])
-    noise = _pink(len(padded), seed)
+    noise = pink(len(padded), seed)
     level = np.sqrt(np.mean(sound.astype(np.float64) ** 2)) * 10 ** (-below_db / 20)
     mixed: Sound = np.clip(np.rint(padded + noise * level), -32768, 32767).astype(np.int16)
     return mixed
@@ -57,7 +57,7 @@ def cough(*, seed: int = 0) -> Sound:
     return sound
 
 
-def _pink(length: int, seed: int) -> NDArray[np.float64]:
+def pink(length: int, seed: int) -> NDArray[np.float64]:
     """Noise with as much power in every octave, RMS 1."""
     spectrum = np.fft.rfft(np.random.default_rng(seed).normal(size=length))
     frequency = np.fft.rfftfreq(length, 1 / AUDIO_CLOCK)

@@ -1,7 +1,7 @@
 """Engines that take a known time and no computing: what is left of a turn's latency is Mien's own.
 
 `python -m mien.bench.scripted --port P --data-dir D` is `mien serve` with them. Voice detection, rooms, codecs, the
-conversation and the face are the real ones.
+conversation and the face are the real ones; with `--listen` recognition is, too.
 """
 
 from __future__ import annotations
@@ -22,7 +22,8 @@ from mien.cli.serve import bind, prepare_data_dir, run
 from mien.logs import configure_logging
 from mien.settings import Settings
 from mien.speech import choices
-from mien.speech.local.stt import LocalSTT, Samples
+from mien.speech.engines import Engines
+from mien.speech.local.stt import LocalSTT, Recogniser, Samples
 from mien.speech.local.whisper import LISTEN_RATE, Language, Recognition
 from mien.speech.phones import VOICE_RATE
 from mien.speech.spec import AsrSpec, JsonObject, LlmSpec, TtsSpec
@@ -120,10 +121,12 @@ def syllables(seconds: float, rate: int) -> NDArray[np.int16]:
 
 
 class ScriptedEngines:
-    """`conversation.parts.Engines` and what the server asks of engines, with known delays."""
+    """`conversation.parts.Engines` and what the server asks of engines, with known delays. `ears` recognise instead of
+    the script."""
 
-    def __init__(self, delays: Delays = DELAYS) -> None:
+    def __init__(self, delays: Delays = DELAYS, *, ears: Recogniser | None = None) -> None:
         self._delays = delays
+        self._ears = ears
         self._detectors = ThreadPoolExecutor(2, thread_name_prefix="vad")
         self.ready = {"asr": True, "llm": True, "tts": True}
 
@@ -135,7 +138,7 @@ class ScriptedEngines:
                 return Recognition("", spoken)
             return Recognition(QUESTION[spoken], spoken, 1.0)
 
-        return LocalSTT(recognise, self.vad, self.language_of(spec))
+        return LocalSTT(self._ears or recognise, self.vad, self.language_of(spec))
 
     def tts(self, spec: TtsSpec, *, default_voices: Mapping[str, str] | None = None, **_: Any) -> tts.TTS[Any]:
         return ScriptedVoice(self._delays.voice_s)
@@ -167,15 +170,36 @@ class ScriptedEngines:
         self._detectors.shutdown(wait=False, cancel_futures=True)
 
 
+class ListeningEngines(ScriptedEngines):
+    """Scripted engines that understand what is said, with the local recogniser."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._local = Engines(settings)
+        super().__init__(ears=self._local.recognise)
+        self.ready = {"asr": False, "llm": True, "tts": True}
+
+    async def warm(self) -> None:
+        """Loads the recogniser."""
+        for language in ("zh", "en"):
+            await self._local.recognise(np.zeros(LISTEN_RATE, np.int16), language)
+        self.ready["asr"] = True
+
+    async def close(self) -> None:
+        await super().close()
+        await self._local.close()
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--port", type=int, default=0)
     parser.add_argument("--data-dir", type=Path, required=True)
+    parser.add_argument("--listen", action="store_true", help="recognise what is said")
     options = parser.parse_args()
     settings = Settings(port=options.port, data_dir=options.data_dir)
     configure_logging(settings)
     prepare_data_dir(settings.data_dir)
-    asyncio.run(run(settings, bind(settings.host, settings.port), ScriptedEngines()))
+    engines = ListeningEngines(settings) if options.listen else ScriptedEngines()
+    asyncio.run(run(settings, bind(settings.host, settings.port), engines))
 
 
 if __name__ == "__main__":

@@ -117,6 +117,38 @@ def latency(
         print(f"not answered: {problem}")
 
 
+@app.command()
+def situations(
+    names: list[str] = typer.Argument(None, help="Parts of the situations' names; all of them if not given"),
+    lang: str = typer.Option("both", help="zh, en or both"),
+    as_json: bool = typer.Option(False, "--json", help="Print JSON instead of a table"),
+) -> None:
+    """What happens in real calls beside a question and an answer: pauses, coughs, noise, music, echo, interruptions.
+
+    Ends with 1 when something came otherwise than expected.
+    """
+    if lang not in ("zh", "en", "both"):
+        raise UserError(f"--lang is zh, en or both, not {lang!r}.")
+    from mien.bench.situation_calls import chosen, run
+
+    wanted = chosen(names or [], ("zh", "en") if lang == "both" else (lang,))
+    with Console(stderr=True).status("starting") as status:
+        result = run(wanted, progress=status.update)
+    if as_json:
+        show(result, True, "situations")
+    else:
+        table = Table(title="situations", box=None)
+        for column in ("", "lang", "expected", "got", "ok"):
+            table.add_column(column)
+        for row in result["situations"]:
+            verdict = "yes" if row["ok"] else f"NO: {', '.join(row['problems'])}"
+            table.add_row(row["situation"], row["lang"], row["expected"], row["got"], verdict)
+        Console().print(table)
+        print(f"{result['passed']} as expected, {result['failed']} not")
+    if result["failed"]:
+        raise typer.Exit(1)
+
+
 def show(result: dict[str, Any], as_json: bool, title: str) -> None:
     """Prints {row: {column: value}} as a table, or anything as JSON."""
     if as_json:

@@ -2,7 +2,7 @@
 
 from mien.client.clients import AsyncClient, Client
 from mien.client.errors import MienError, UnreachableError
-from mien.client.extras import Extras, McpServer, Tool, Welcome
+from mien.client.extras import Apology, Extras, McpServer, Tool, Welcome
 from mien.client.humans import (
     DigitalHuman,
     DigitalHumanPage,
@@ -17,6 +17,7 @@ from mien.client.streams import Drive, DriveStatus, SocketDrive, StreamTask, Tas
 __all__ = [
     "Agent",
     "AgentPage",
+    "Apology",
     "AsyncClient",
     "Client",
     "DigitalHuman",

@@ -1,4 +1,4 @@
-"""What Mien offers beyond the compatible API, as values: tools, MCP servers, a welcome, a language."""
+"""What Mien offers beyond the compatible API, as values: tools, MCP servers, a welcome, a language, an apology."""
 
 from __future__ import annotations
 
@@ -61,6 +61,17 @@ class Welcome:
 
 
 @dataclass(frozen=True, slots=True)
+class Apology:
+    """Said when the model or the voice fails: `text`, or a sentence of the server's; nothing if not `enabled`."""
+
+    text: str | None = None
+    enabled: bool = True
+
+    def wire(self) -> JsonObject:
+        return {"Enabled": self.enabled} | ({} if self.text is None else {"Text": self.text})
+
+
+@dataclass(frozen=True, slots=True)
 class Extras:
     """The member `Mien`; None is not sent. An instance's members replace those of its agent, each as a whole."""
 
@@ -68,6 +79,7 @@ class Extras:
     mcp_servers: Sequence[McpServer] | None = None
     welcome: Welcome | None = None
     language: Literal["zh", "en", "auto"] | None = None
+    apology: Apology | None = None
 
     def wire(self) -> JsonObject:
         members = {
@@ -75,5 +87,6 @@ class Extras:
             "McpServers": None if self.mcp_servers is None else [server.wire() for server in self.mcp_servers],
             "Welcome": None if self.welcome is None else self.welcome.wire(),
             "Language": self.language,
+            "Apology": None if self.apology is None else self.apology.wire(),
         }
         return {name: value for name, value in members.items() if value is not None}

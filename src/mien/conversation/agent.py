@@ -105,6 +105,10 @@ class ConversationAgent(Agent):
     def tts_spec(self) -> TtsSpec:
         return self._tts_spec
 
+    @property
+    def voice(self) -> tts.TTS[Any]:
+        return self._voice
+
     def use_model(self, spec: LlmSpec, model: llm.LLM[Any]) -> None:
         """Asks another model from the next turn on."""
         self._llm_spec = spec

@@ -23,7 +23,9 @@ from livekit.agents import (
 from livekit.agents.voice import SpeechHandle
 from livekit.agents.voice.io import PlaybackFinishedEvent
 
+from mien.conversation import apology
 from mien.conversation.agent import ConversationAgent
+from mien.conversation.apology import Apologies, Apologist, Speaker
 from mien.conversation.echo import EchoGuard
 from mien.conversation.errors import ExceptionCode, Part, describe
 from mien.conversation.events import Reporter
@@ -41,7 +43,15 @@ from mien.conversation.rounds import (
     Verdict,
 )
 from mien.conversation.session import build_session, detector
-from mien.conversation.spec import EchoGuardMode, InstanceSpec, InterruptReason, SamePriority, Status, VadSpec
+from mien.conversation.spec import (
+    ApologySpec,
+    EchoGuardMode,
+    InstanceSpec,
+    InterruptReason,
+    SamePriority,
+    Status,
+    VadSpec,
+)
 from mien.conversation.text import Clause
 from mien.conversation.turn_end import TurnEnd
 from mien.conversation.turns import UserTurns
@@ -51,6 +61,8 @@ from mien.speech.phones import SpokenText
 from mien.speech.spec import AsrSpec, LlmSpec, TtsSpec
 
 KEPT_TIMINGS = 200
+FAILED_ANSWER = frozenset((int(code), "") for code in ExceptionCode if code >= ExceptionCode.LLM)
+"""What is reported of a round when its model or its voice failed; a tool that failed is answered by the model."""
 
 
 class Dialogue:
@@ -65,7 +77,9 @@ class Dialogue:
         listen: Listen,
         *,
         echo_guard: EchoGuardMode = "auto",
+        apologies: Apologies | None = None,
     ) -> None:
+        """Without `apologies` none is said when an answer fails."""
         self._spec = spec
         self._report = reporter
         self._media = media
@@ -98,6 +112,15 @@ class Dialogue:
             manual=spec.advanced.walkie_talkie,
         )
         self._turns.voice = self.voice
+        self._apologist: Apologist | None = None
+        if apologies is not None and not (spec.live or spec.advanced.disable_tts):
+            self._apologist = Apologist(
+                spec.apology,
+                apologies,
+                speaker=self._speaker,
+                language=lambda: engines.language_of(self._workshop.asr),
+                idle=lambda: self.status is Status.IDLE and self._floor.active is None,
+            )
         self._pressed = False
         self.listen_only = spec.advanced.listen_only
         self._starting: Utterance | None = None
@@ -125,6 +148,8 @@ class Dialogue:
         session.output.audio = self._media.output
         session.output.set_audio_enabled(not self._spec.advanced.disable_tts)
         await session.start(self.agent, record=False)
+        if self._apologist is not None:
+            self._apologist.start()
 
     def tell_notices(self) -> None:
         """Reports what engines had to say when they were made."""
@@ -140,6 +165,8 @@ class Dialogue:
         self._turns.aclose()
         if (active := self._floor.active) is not None:
             active.interrupted_by = active.interrupted_by or InterruptReason.API
+        if self._apologist is not None:
+            await self._apologist.aclose()
         await self.voice.aclose()
         await self._session.aclose()
         self._media.output.off("playback_finished", self._on_playback_finished)
@@ -195,6 +222,13 @@ class Dialogue:
             self.agent.update_options(vad=detector(vad, self._engines))
             self._turns.turn_end = TurnEnd(vad)
             self.wait_for_more(self._turns.turn_end.unheard_s)
+        if self._apologist is not None and (tts, language) != (None, None):
+            self._apologist.start()
+
+    def apologise_with(self, spec: ApologySpec) -> None:
+        """Says something else, or nothing, when an answer fails."""
+        if self._apologist is not None:
+            self._apologist.use(spec)
 
     # What others ask for
 
@@ -385,6 +419,8 @@ class Dialogue:
         utterance = self._current
         if utterance is None:
             return
+        if utterance.apology_for is not None and self.status is not Status.SPEAKING:
+            self.set_status(Status.SPEAKING, utterance.round, "tts_begin")
         place = next((i for i, (clip, _) in enumerate(utterance.clips) if clip is spoken), None)
         if place is None:
             return
@@ -455,20 +491,63 @@ class Dialogue:
         if self._current is not utterance:
             self._choose(utterance)
         self._current = None
+        if utterance.apology_for is not None:
+            self._end(utterance.apology_for, interrupted=handle.interrupted)
+            return
+        failed = bool(utterance.failures) or bool(round_.reported & FAILED_ANSWER)
         if not handle.interrupted:
             for clause in utterance.silent:
                 self._show(utterance, clause, last=False)
             if not (utterance.started or utterance.meta_told or round_.reported or utterance.failures):
                 self._nothing_said(round_)
+                failed = True
         if utterance.started and not utterance.ended:
             self._report.agent_text(round_, "", start=False, end=True)
         if not round_.add_answer and round_.origin is Origin.ASK:
             self.agent.forget(handle.chat_items)
-        if handle.interrupted:
+        if not (failed and not handle.interrupted and self._apologise(utterance)):
+            self._end(utterance, interrupted=handle.interrupted)
+
+    def _end(self, utterance: Utterance, *, interrupted: bool) -> None:
+        """The attempt that was heard is over, and its round with it."""
+        round_ = utterance.round
+        if interrupted:
             heard = utterance.heard if utterance.heard is not None else ""
             reason = round_.interrupted_by or InterruptReason.USER_SPEECH
             self._report.interrupted(round_, reason, heard if utterance.started else "")
-        self._finish(round_, utterance, interrupted=handle.interrupted)
+        self._finish(round_, utterance, interrupted=interrupted)
+
+    def _apologise(self, failed: Utterance) -> bool:
+        """Says in the round of `failed` that there is no (whole) answer; False when that is left out.
+
+        Nobody waits for proactive speech; it needs an excuse only when it breaks off.
+        """
+        round_ = failed.round
+        awaited = round_.origin is Origin.USER or failed.started
+        free = not (self._closing or self._floor.waiting or self._turns.round is not None)
+        if self._apologist is None or not awaited or not free or not self._apologist.due():
+            return False
+        text, clip = self._apologist.clip(round_.timings.text or round_.text)
+        utterance = new_utterance(round_, None)
+        utterance.apology_for = failed
+        self._starting = utterance
+        try:
+            self._session.say(
+                text,
+                audio=apology.frames(clip),
+                allow_interruptions=not (round_.outranks_user or round_.user_waits),
+                add_to_chat_ctx=False,
+            )
+        except RuntimeError:
+            return False
+        finally:
+            self._starting = None
+        self._choose(utterance)
+        return True
+
+    def _speaker(self) -> Speaker:
+        spec, voices = self.agent.tts_spec, self._media.voices
+        return Speaker(self.agent.voice, apology.identity(spec, voices), apology.gender_of(spec, voices))
 
     def _nothing_said(self, round_: Round) -> None:
         if round_.origin is Origin.SAY:

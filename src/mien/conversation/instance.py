@@ -8,6 +8,7 @@ from typing import Any
 
 import structlog
 
+from mien.conversation.apology import Apologies
 from mien.conversation.control import Controller, alias
 from mien.conversation.dialogue import Dialogue
 from mien.conversation.errors import ExceptionCode
@@ -77,8 +78,10 @@ class LiveInstance:
         observer: Observer | None = None,
         echo_guard: EchoGuardMode = "auto",
         webhooks: Webhooks | None = None,
+        apologies: Apologies | None = None,
     ) -> None:
         self._spec = spec
+        self._apologies = apologies
         self._webhooks = webhooks
         self._media = media
         self._engines = engines
@@ -134,7 +137,13 @@ class LiveInstance:
         self._report.open(peer.send_message)
         try:
             self._dialogue = Dialogue(
-                spec, self._report, self._engines, self._media, peer.listen, echo_guard=self._echo_guard
+                spec,
+                self._report,
+                self._engines,
+                self._media,
+                peer.listen,
+                echo_guard=self._echo_guard,
+                apologies=self._apologies,
             )
         except RuntimeError as error:
             raise ConversationError(str(error)) from error
@@ -272,6 +281,8 @@ class LiveInstance:
             dialogue.use(llm=llm, tts=tts, asr=asr, language=extras.language, vad=vad)
         except RuntimeError as error:
             raise ConversationError(str(error)) from error
+        if extras.apology is not None:
+            dialogue.apologise_with(extras.apology)
         if listen_only is not None:
             dialogue.listen_only = listen_only
         if self._toolbox is not None:

@@ -9,6 +9,7 @@ from typing import Any
 import structlog
 
 from mien.capacity import Capacity, NoHeadroomError, Place
+from mien.conversation.apology import Apologies
 from mien.conversation.instance import DELETED, LiveInstance
 from mien.conversation.measured import Observer
 from mien.conversation.parts import Engines, Faces
@@ -61,6 +62,7 @@ class Manager:
         self._capacity = capacity or Capacity(settings)
         self._observer = observer
         self._webhooks = webhooks
+        self._apologies = Apologies() if settings.apology else None
         self._places: dict[str, Place] = {}
         self._instances: dict[str, LiveInstance] = {}
         self._ending: set[asyncio.Task[None]] = set()
@@ -93,6 +95,7 @@ class Manager:
                 observer=self._observer,
                 echo_guard=self._settings.echo_guard,
                 webhooks=self._webhooks,
+                apologies=self._apologies,
             )
             self._instances[spec.instance_id] = instance
             await instance.open(rooms)

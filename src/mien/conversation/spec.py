@@ -165,12 +165,21 @@ class WelcomeSpec:
 
 
 @dataclass(frozen=True, slots=True)
+class ApologySpec:
+    """What is said when an answer fails: `text`, or where that is empty a sentence in the language of the turn."""
+
+    enabled: bool = True
+    text: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class ExtrasUpdate:
     """What of Mien's own members changes on a running instance; None stays as it is."""
 
     tools: tuple[ToolSpec, ...] | None = None
     mcp_servers: tuple[McpServerSpec, ...] | None = None
     language: str | None = None
+    apology: ApologySpec | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,10 +206,12 @@ class InstanceSpec:
     tools: tuple[ToolSpec, ...] = ()
     mcp_servers: tuple[McpServerSpec, ...] = ()
     welcome: WelcomeSpec | None = None
+    apology: ApologySpec = ApologySpec()
 
 
 __all__ = [
     "AdvancedSpec",
+    "ApologySpec",
     "AsrSpec",
     "CallbackSpec",
     "DigitalHumanSpec",

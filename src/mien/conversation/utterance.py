@@ -48,6 +48,9 @@ class Utterance:
     calling: bool = False
     """Whether the model has called tools and not been told their results yet: there is more to come."""
 
+    apology_for: Utterance | None = None
+    """The attempt that failed, when this one only says so."""
+
     @property
     def chosen(self) -> bool:
         """Whether this is the attempt that will be heard."""

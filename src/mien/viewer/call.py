@@ -6,7 +6,7 @@ import asyncio
 import json
 import secrets
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -154,9 +154,14 @@ async def open_call(
     lang: Language,
     config_id: ConfigId,
     digital_human_id: str,
+    instance: Mapping[str, Any] | None = None,
+    settle: bool = True,
     progress: Callable[[str], None] = lambda _: None,
 ) -> AsyncIterator[Call]:
-    """A call whose digital human is there and whose media flows. Raises UserError when it does not come about."""
+    """A call whose digital human is there and whose media flows. Raises UserError when it does not come about.
+
+    `instance` adds members to the instance's request. Without `settle` the call is there as soon as the agent is.
+    """
     user_id, room_id = f"caller_{secrets.token_hex(4)}", f"room_{secrets.token_hex(6)}"
     user_stream, agent_stream = f"{room_id}_user", f"{room_id}_agent"
     token = issue(app_id, user_id, server_secret, now=time.time())
@@ -181,7 +186,8 @@ async def open_call(
                         },
                         "DigitalHuman": {"DigitalHumanId": digital_human_id, "ConfigId": config_id},
                         "MessageHistory": {"SyncMode": 1, "Messages": [], "WindowSize": 10},
-                    },
+                    }
+                    | dict(instance or {}),
                 )
                 instance_id = created["AgentInstanceId"]
                 following: asyncio.Task[None] | None = None
@@ -190,7 +196,7 @@ async def open_call(
                     package_url = room.streams[agent_stream].package_url
                     call = Call(room, backend, instance_id, await room.play(agent_stream), microphone, package_url)
                     following = asyncio.create_task(call.follow(), name="follow-messages")
-                    await asyncio.sleep(SETTLE_S)
+                    await asyncio.sleep(SETTLE_S if settle else 0.0)
                     yield call
                 finally:
                     if following is not None:

@@ -109,6 +109,15 @@ class WelcomeSpeech(Wire):
         return self
 
 
+class ApologyWords(Wire):
+    """Said when the model or the voice fails to answer."""
+
+    Enabled: bool = Field(default=True, description="false: nothing is said")
+    Text: Annotated[str, not_blank(100)] | None = Field(
+        default=None, description="What is said; a sentence of this server's in the language of the turn if left out"
+    )
+
+
 def _different(tools: list[Tool]) -> list[Tool]:
     names = [tool.Name for tool in tools]
     twice = next((name for name in names if names.count(name) > 1), None)
@@ -132,6 +141,7 @@ class Extras(Wire):
     Language: LanguageName | None = Field(
         default=None, description="What is spoken; recognition and the local voice follow it"
     )
+    Apology: ApologyWords | None = None
 
 
 class ExtrasUpdate(Wire):
@@ -141,6 +151,7 @@ class ExtrasUpdate(Wire):
     McpServers: McpServerList | None = None
     Welcome: Annotated[Any, WithJsonSchema({"description": "Cannot change: it was spoken when the user came"})] = None
     Language: LanguageName | None = None
+    Apology: ApologyWords | None = None
 
     @model_validator(mode="after")
     def _no_welcome(self) -> Self:

@@ -6,6 +6,7 @@ and the other way round.
 
 from __future__ import annotations
 
+import functools
 import logging
 import re
 import threading
@@ -103,6 +104,12 @@ class G2P:
             self._english[british] = EspeakFallback(british=british)
         phonemes, _rating = self._english[british](SimpleNamespace(text=text))
         return str(phonemes or "")
+
+
+@functools.cache
+def shared() -> G2P:
+    """The one of this process: its dictionaries take hundreds of megabytes."""
+    return G2P()
 
 
 def _spell(word: str) -> str:

@@ -27,7 +27,7 @@ PATIENCE_S = 0.3
 
 def pronounce(text: str, language: Language) -> str:
     """Phoneme symbols of a word as it is read aloud in a text of `language`. Blocking."""
-    return shared()(speakable(text, language))
+    return shared()(speakable(text, language), language=language)
 
 
 async def sounds(words: Sequence[Word], language: Language) -> tuple[Phone, ...]:

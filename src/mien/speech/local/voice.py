@@ -89,7 +89,8 @@ class LocalVoice:
             if not words:
                 continue
             phonemes = await self._worker.run(
-                functools.partial(self._g2p, words, british=voice.startswith("b")), deadline=due
+                functools.partial(self._g2p, words, british=voice.startswith("b"), language=spoken_language),
+                deadline=due,
             )
             pause = SENTENCE_PAUSE_S if phonemes[-1:] in ".!?…" else CLAUSE_PAUSE_S
             async for sound, phones in self._clip(_Key(phonemes, voice, speed, pause), due):

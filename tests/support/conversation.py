@@ -7,6 +7,7 @@ the loop's as well.
 from __future__ import annotations
 
 import asyncio
+import itertools
 import json
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
@@ -17,6 +18,7 @@ from unittest import mock
 import numpy as np
 from livekit import rtc
 from livekit.agents import DEFAULT_API_CONNECT_OPTIONS, APIConnectOptions, llm, stt, tts, vad
+from livekit.agents.types import TimedString
 from livekit.agents.utils import combine_frames
 from numpy.typing import NDArray
 
@@ -379,6 +381,14 @@ class _ScriptedClip(tts.ChunkedStream):
         )
         t = np.arange(int(seconds * VOICE_RATE)) / VOICE_RATE
         tone = (6000 * np.sin(2 * np.pi * 220 * t)).astype(np.int16)
+        if script.reports_words:
+            times = [i * script.char_s for i in range(len(self.input_text) + 1)]
+            output_emitter.push_timed_transcript(
+                [
+                    TimedString(character, start_time=begin, end_time=end)
+                    for character, (begin, end) in zip(self.input_text, itertools.pairwise(times), strict=True)
+                ]
+            )
         output_emitter.push(bytes(2 * int(script.lead_s * VOICE_RATE)) + tone.tobytes())
         output_emitter.flush()
 
@@ -420,6 +430,8 @@ class Script:
     tts_s: float = 0.15
     char_s: float = 0.2
     lead_s: float = 0.0
+    reports_words: bool = False
+    """Whether the voice says when each character is heard."""
     stt_failures: list[Exception] = field(default_factory=list)
     llm_failures: list[Exception] = field(default_factory=list)
     tts_failures: list[tuple[str, Exception]] = field(default_factory=list)

@@ -5,10 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from mien.face.motion.emotion import EXPRESSIONS, FEATURES, NEUTRAL, Feeling, of_metadata, of_text
+from mien.face.motion.emotion import EXPRESSIONS, FEATURES, NEUTRAL, Feeling, feeling, of_text
 from mien.face.motion.engine import MotionEngine
 from mien.face.motion.frame import FPS, INDEX
 from mien.face.motion.gestures import GESTURES, GestureName
+from mien.face.motion.timing import EXPRESSION_STAYS
 from mien.speech.phones import Phone, SpokenText
 
 
@@ -74,18 +75,25 @@ def test_strength_scales_and_an_unknown_gesture_is_refused() -> None:
 
 @pytest.mark.parametrize("name", EXPRESSIONS)
 def test_an_expression_comes_smoothly_stays_and_goes(name: str) -> None:
-    feeling = Feeling(name, 1.0)  # type: ignore[arg-type]
-    moved = difference(lambda engine: engine.express(feeling, 1.0), 5.0)
+    told = Feeling(name, 1.0)  # type: ignore[arg-type]
+    moved = difference(lambda engine: engine.express(told, 1.0), 5.0)
     brow, smile = moved[-1, INDEX["brow_l"]], moved[-1, INDEX["smile"]]
-    assert brow == pytest.approx(FEATURES[feeling.name].brow, abs=0.02)
-    assert smile == pytest.approx(max(FEATURES[feeling.name].smile, -0.1), abs=0.05)
+    assert brow == pytest.approx(FEATURES[told.name].brow, abs=0.02)
+    assert smile == pytest.approx(max(FEATURES[told.name].smile, -0.1), abs=0.05)
     assert np.abs(np.diff(moved[:, INDEX["brow_l"]], n=2)).max() < 0.02
 
     def passing(engine: MotionEngine) -> None:
-        engine.express(feeling, 1.0)
+        engine.express(told, 1.0)
         engine.express(None, 1.0)
 
-    assert np.abs(difference(passing)).max() < 1e-5
+    passed = difference(passing, 6.0)
+    stays = round((1.0 + EXPRESSION_STAYS) * FPS)
+    assert passed[stays, INDEX["brow_l"]] == pytest.approx(moved[stays, INDEX["brow_l"]], abs=1e-5)
+    assert np.abs(passed[-1]).max() < 1e-3
+
+
+def test_to_end_an_expression_that_was_not_told_changes_nothing() -> None:
+    assert np.abs(difference(lambda engine: engine.express(None, 1.0))).max() == 0
 
 
 def test_words_bring_a_slight_expression_that_passes() -> None:
@@ -135,10 +143,26 @@ def test_feelings_of_words(text: str, name: str) -> None:
     assert (feeling == NEUTRAL) == (name == "neutral")
 
 
-def test_feelings_of_metadata() -> None:
-    assert of_metadata({"emotion": "Happy", "intensity": 0.3}) == Feeling("happy", 0.3)
-    assert of_metadata({"expression": "悲伤"}) == Feeling("sad", 0.8)
-    assert of_metadata({"emotion": "happy", "intensity": float("nan")}) == Feeling("happy", 0.8)
-    assert of_metadata({"emotion": "happy", "intensity": 7}) == Feeling("happy", 1.0)
-    assert of_metadata({"emotion": "hungry"}) is None
-    assert of_metadata({"action": "wave"}) is None
+def test_expressions_have_names_in_two_languages() -> None:
+    assert feeling("Happy", 0.3) == Feeling("happy", 0.3)
+    assert feeling(" 悲伤 ", 7) == Feeling("sad", 1.0)
+    with pytest.raises(ValueError, match="neutral, happy, sad"):
+        feeling("hungry", 1.0)
+
+
+def test_words_bring_an_expression_to_a_voice_that_reports_no_sounds() -> None:
+    def cheeks_of(text: str) -> np.ndarray:
+        engine = MotionEngine(seed=1)
+        cheeks = []
+        for i in range(8 * FPS):
+            # The sound of three seconds, in pieces that come just in time.
+            if i < 3 * FPS:
+                pcm = (4000 * np.sin(np.arange(960) / 10)).astype(np.int16)
+                engine.hear(0.5 + i / FPS, pcm, 24_000, text)
+            cheeks.append(engine.frame(i / FPS)[INDEX["cheek"]])
+        return np.array(cheeks)
+
+    glad = cheeks_of("That is wonderful!")
+    assert glad[2 * FPS : 4 * FPS].min() > 0.15
+    assert glad[-1] < 0.01
+    assert not cheeks_of("The train leaves at nine.").any()

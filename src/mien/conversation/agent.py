@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Callable, Sequence
+from contextlib import aclosing
 from copy import deepcopy
 from dataclasses import replace
 from typing import Any, Protocol, TypeVar
@@ -30,8 +31,9 @@ from mien.conversation.spec import InstanceSpec, Message
 from mien.conversation.text import Clause, ClauseReader, MetaExtractor, estimated_seconds, units
 from mien.conversation.utterance import CURRENT, Utterance
 from mien.speech.pace import ReadsAhead, StartsSlowly
-from mien.speech.phones import SpokenText, attach, attached
+from mien.speech.phones import attached
 from mien.speech.spec import LlmSpec, TtsSpec
+from mien.speech.spoken import spoken_frames
 
 LLM_SILENCE_S = 15.0
 """A model that sends nothing for this long is given up."""
@@ -205,7 +207,7 @@ class ConversationAgent(Agent):
                 timings = utterance.timings
                 timings.first_clause_at = timings.first_clause_at or loop.time()
                 if not clause.speech:
-                    utterance.silent.append(clause)
+                    utterance.silent.append((len(utterance.clips), clause))
                     continue
                 async for frame in self._speak(utterance, clause, last=last):
                     timings = utterance.timings
@@ -287,20 +289,18 @@ class ConversationAgent(Agent):
     async def _speak(self, utterance: Utterance, clause: Clause, *, last: bool) -> AsyncGenerator[rtc.AudioFrame, None]:
         first = True
         async with self._voice_for(clause.style).synthesize(clause.speech, conn_options=TTS_OPTIONS) as stream:
-            async for audio in stream:
-                frame = audio.frame
-                if first:
+            # Of a voice that says nothing about itself, how far it got is told in proportion.
+            frames = spoken_frames(stream, clause.speech, estimated_seconds(clause.speech))
+            async with aclosing(frames):
+                async for frame in frames:
                     spoken = attached(frame)
-                    if spoken is None:
-                        # A voice that says nothing about itself: how far it got is then told in proportion.
-                        spoken = SpokenText(clause.speech, "", estimated_seconds(clause.speech))
-                        attach(frame, spoken)
-                    utterance.clips.append((spoken, clause))
-                    utterance.complete = utterance.complete or (last and not utterance.calling)
-                    first = False
-                yield frame
+                    if first and spoken is not None:
+                        utterance.clips.append((spoken, clause))
+                        utterance.complete = utterance.complete or (last and not utterance.calling)
+                        first = False
+                    yield frame
         if first:
-            utterance.silent.append(clause)
+            utterance.silent.append((len(utterance.clips), clause))
 
     def _voice_for(self, meta: dict[str, Any]) -> tts.TTS[Any]:
         """The voice, with the metadata's wishes written into its vendor's request (TTSParamPaths)."""

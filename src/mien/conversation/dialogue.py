@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
+from functools import partial
 from typing import Any
 
 from livekit.agents import (
@@ -31,6 +32,7 @@ from mien.conversation.errors import ExceptionCode, Part, describe
 from mien.conversation.events import Reporter
 from mien.conversation.history import from_messages
 from mien.conversation.listening import Listen, UserVoice
+from mien.conversation.manner import Manner
 from mien.conversation.parts import Engines, Media
 from mien.conversation.port import ConversationError, UserListeningError
 from mien.conversation.rounds import (
@@ -83,6 +85,7 @@ class Dialogue:
         self._spec = spec
         self._report = reporter
         self._media = media
+        self._manner = Manner(media, spec.advanced.tts_param_paths)
         self._engines = engines
         self._loop = asyncio.get_running_loop()
         self._echo = EchoGuard(self._loop.time, mode=echo_guard)
@@ -425,9 +428,8 @@ class Dialogue:
         if place is None:
             return
         clause = utterance.clips[place][1]
-        for earlier in utterance.silent:
+        for earlier in utterance.silent_before(place):
             self._show(utterance, earlier, last=False)
-        utterance.silent.clear()
         last = utterance.complete and place == len(utterance.clips) - 1
         self._show(utterance, clause, last=last)
 
@@ -461,6 +463,10 @@ class Dialogue:
         info = {key: clause.meta[key] for key in (spec.send_keys if spec else ()) if key in clause.meta}
         if info:
             self._report.meta_info(utterance.round, info)
+        self._manner.show(clause, self.agent.tts_spec, partial(self._metadata_failed, utterance.round))
+
+    def _metadata_failed(self, round_: Round, message: str) -> None:
+        self._report.exception(ExceptionCode.GENERAL, message, round_, about=message)
 
     def _on_agent_state(self, event: AgentStateChangedEvent) -> None:
         """What was said before a tool was called is over, and the tool is not."""
@@ -496,7 +502,7 @@ class Dialogue:
             return
         failed = bool(utterance.failures) or bool(round_.reported & FAILED_ANSWER)
         if not handle.interrupted:
-            for clause in utterance.silent:
+            for _, clause in utterance.silent:
                 self._show(utterance, clause, last=False)
             if not (utterance.started or utterance.meta_told or round_.reported or utterance.failures):
                 self._nothing_said(round_)
@@ -556,6 +562,7 @@ class Dialogue:
             self._report.exception(ExceptionCode.LLM, "the language model gave an empty answer", round_)
 
     def _finish(self, round_: Round, utterance: Utterance, *, interrupted: bool) -> None:
+        self._manner.over()
         timings = round_.timings
         timings.answer = "".join(utterance.shown).strip()
         timings.interrupted = interrupted

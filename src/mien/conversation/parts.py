@@ -48,6 +48,12 @@ class Media(Protocol):
     def set_status(self, name: str) -> None:
         """Posture: "idle", "listening", "thinking" or "speaking"."""
 
+    def express(self, expression: str | None, intensity: float = 1.0) -> None:
+        """Shows a named expression from now on, 0..1 strong; with None the words decide again. Raises ValueError."""
+
+    def gesture(self, name: str) -> float:
+        """Begins a named gesture and returns its seconds. Raises ValueError for one the face cannot make."""
+
     def keyframe_wanted(self) -> None: ...
     def bitrate(self, bits_per_second: int) -> None: ...
 

@@ -31,8 +31,8 @@ class Utterance:
     results_sent: bool = False
     clips: list[tuple[SpokenText, Clause]] = field(default_factory=list)
     """Clips handed to the voice, in the order they will be heard."""
-    silent: list[Clause] = field(default_factory=list)
-    """Clauses without sound, waiting to be shown with the next one that is heard."""
+    silent: list[tuple[int, Clause]] = field(default_factory=list)
+    """Clauses without sound, waiting to be shown with the next one that is heard; with how many clips come first."""
     shown: list[str] = field(default_factory=list)
     complete: bool = False
     """Whether every clip is known, so that the last one can be marked as such."""
@@ -60,6 +60,12 @@ class Utterance:
     def started(self) -> bool:
         """Whether something of it was shown or heard."""
         return bool(self.shown)
+
+    def silent_before(self, place: int) -> list[Clause]:
+        """Takes the clauses without sound in front of clip number `place`."""
+        due = [clause for clips, clause in self.silent if clips <= place]
+        self.silent = [waiting for waiting in self.silent if waiting[0] > place]
+        return due
 
     def adopt(self) -> None:
         """Makes this attempt's measurements the round's."""

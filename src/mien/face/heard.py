@@ -21,6 +21,9 @@ _VOWELS: Final = frozenset("aɑæɐɛeəɚɜɤioɔɒuʊyøœɨɯɪᵻʌᵊAIOQWY
 MOSTLY: Final = 0.6
 """A word or syllable counts as heard when this much of it was played."""
 
+_WHOLE: Final = 0.3
+"""Seconds that a clip may last longer than its phones."""
+
 
 def heard_text(spoken: SpokenText, seconds: float) -> str:
     """The beginning of `spoken.text` that was heard after `seconds` of its audio."""
@@ -59,7 +62,7 @@ def _units(text: str) -> list[tuple[str, int]]:
 
 def _unit_times(spoken: SpokenText, units: Sequence[tuple[str, int]]) -> list[tuple[float, float]] | None:
     """When each unit is spoken, or None when the phones do not fit the text."""
-    if not spoken.phones:
+    if not spoken.phones or spoken.phones[-1].end <= spoken.duration - _WHOLE:
         return None
     han = sum(bool(re.match(f"[{_HAN}]", unit)) for unit, _ in units)
     if han == len(units):
@@ -116,7 +119,8 @@ def _syllables(phones: Sequence[Phone]) -> list[tuple[float, float]]:
 
 def _share_spoken(spoken: SpokenText, seconds: float) -> float:
     sounds = [p for p in spoken.phones if not _is_pause(p)]
-    if sounds:
+    # Phones that end well before the clip are not all of them yet.
+    if sounds and spoken.phones[-1].end > spoken.duration - _WHOLE:
         total = sum(p.end - p.start for p in sounds)
         done = sum(min(max(seconds - p.start, 0.0), p.end - p.start) for p in sounds)
         return done / total if total > 0 else 0.0

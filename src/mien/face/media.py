@@ -10,6 +10,7 @@ import numpy as np
 from livekit.agents.voice import io
 from numpy.typing import NDArray
 
+from mien.face.motion.emotion import feeling
 from mien.face.motion.frame import MotionVector
 from mien.face.motion.gestures import GESTURES, GestureName
 from mien.face.motion.life import StatusName
@@ -75,6 +76,17 @@ class StagedMedia:
 
     def _make(self, gesture: GestureName) -> None:
         self._stage.gesture(gesture)
+
+    def gesture(self, name: str) -> float:
+        """Begins a named gesture and returns its seconds. Raises ValueError with the names there are."""
+        return self._stage.gesture(cast(GestureName, name))
+
+    def express(self, expression: str | None, intensity: float = 1.0) -> None:
+        """Shows a named expression from now on; with None the words decide again.
+
+        Raises ValueError with the names there are.
+        """
+        self._stage.express(None if expression is None else feeling(expression, intensity))
 
     @property
     def drive_s(self) -> float | None:

@@ -21,12 +21,15 @@ class Clip:
 
     start: int
     spoken: SpokenText | None
+    """As it began."""
+    known: SpokenText | None = None
+    """With what was learnt of it since."""
     length: int = 0
     begun: bool = False
 
     @property
     def has_phones(self) -> bool:
-        return self.spoken is not None and bool(self.spoken.phones)
+        return self.known is not None and bool(self.known.phones)
 
 
 @dataclass(slots=True)
@@ -52,7 +55,7 @@ class Segment:
     def push(self, pcm: NDArray[np.int16], spoken: SpokenText | None) -> Clip:
         """Adds audio; `spoken` begins a new clip. Returns the clip it belongs to."""
         if spoken is not None or not self.clips:
-            self.clips.append(Clip(self.pushed, spoken))
+            self.clips.append(Clip(self.pushed, spoken, spoken))
         self.clips[-1].length += len(pcm)
         self.chunks.append(pcm)
         self.pushed += len(pcm)
@@ -87,14 +90,14 @@ class Segment:
 
     def transcript(self) -> str | None:
         """The text heard so far; None when some clip does not know its text."""
-        if any(clip.spoken is None for clip in self.clips):
+        if any(clip.known is None for clip in self.clips):
             return None
         texts: list[str] = []
         for clip in self.clips:
-            assert clip.spoken is not None
+            assert clip.known is not None
             done = self.played - clip.start
             if done <= 0:
                 break
             whole = done >= clip.length and (self.complete or clip is not self.clips[-1])
-            texts.append(clip.spoken.text if whole else heard_text(clip.spoken, done / VOICE_RATE))
+            texts.append(clip.known.text if whole else heard_text(clip.known, done / VOICE_RATE))
         return joined(texts)

@@ -31,7 +31,7 @@ from mien.face.motion.gestures import GestureName
 from mien.face.motion.life import StatusName
 from mien.face.playout import Clip, Segment
 from mien.face.upsample import Doubler
-from mien.speech.phones import VOICE_RATE, SpokenText, attached
+from mien.speech.phones import VOICE_RATE, SpokenText, attached, attached_more
 
 MEDIA_RATE: Final = 48_000
 """Hz of the media clock and of the voice that leaves."""
@@ -182,10 +182,22 @@ class Stage(AudioOutput):
             self._engine.hear_end()
             if clip.spoken is not None and clip.has_phones:
                 self._engine.speak(at, clip.spoken)
+        elif (more := attached_more(frame)) is not None:
+            self._learn(clip, more, at, len(pcm))
         if clip.has_phones:
             self._engine.voice(pcm, VOICE_RATE)
         else:
-            self._engine.hear(at, pcm, VOICE_RATE)
+            self._engine.hear(at, pcm, VOICE_RATE, clip.spoken.text if clip.spoken is not None else "")
+
+    def _learn(self, clip: Clip, more: SpokenText, at: float, samples: int) -> None:
+        """More is known of the clip whose latest `samples` play from `at` on."""
+        if clip.has_phones:
+            self._engine.speak_on(more)
+        elif more.phones:
+            self._engine.hear_end()
+            before = (clip.length - samples) / VOICE_RATE
+            self._engine.speak(at - before, more, heard=before)
+        clip.known = more
 
     def flush(self) -> None:
         """The answer is complete; what has been captured plays to its end."""

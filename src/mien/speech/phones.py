@@ -17,6 +17,7 @@ VOICE_RATE = 24_000
 """Hz of all synthesised speech between TTS and stage, mono, 16 bit."""
 
 USERDATA_KEY = "mien.spoken"
+MORE_KEY = "mien.spoken.more"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,4 +48,16 @@ def attach(frame: rtc.AudioFrame, spoken: SpokenText) -> rtc.AudioFrame:
 def attached(frame: rtc.AudioFrame) -> SpokenText | None:
     """The `SpokenText` this frame begins, or None when it continues a clip."""
     value = frame.userdata.get(USERDATA_KEY)
+    return value if isinstance(value, SpokenText) else None
+
+
+def attach_more(frame: rtc.AudioFrame, spoken: SpokenText) -> rtc.AudioFrame:
+    """Lets `frame`, in the middle of a clip, bring all that is known of the clip by now: more phones than before."""
+    frame.userdata[MORE_KEY] = spoken
+    return frame
+
+
+def attached_more(frame: rtc.AudioFrame) -> SpokenText | None:
+    """What `attach_more` attached, or None."""
+    value = frame.userdata.get(MORE_KEY)
     return value if isinstance(value, SpokenText) else None

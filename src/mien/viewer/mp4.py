@@ -15,10 +15,17 @@ _AAC_FRAME = 1024
 
 
 def write_mp4(
-    path: Path, frames: Iterable[NDArray[np.uint8]], voice: NDArray[np.int16], *, width: int, height: int, fps: int
+    path: Path,
+    frames: Iterable[NDArray[np.uint8]],
+    voice: NDArray[np.int16],
+    *,
+    width: int,
+    height: int,
+    fps: int,
+    max_bitrate: int | None = None,
 ) -> None:
     """Writes `frames` (I420, shape (height*3//2, width), one every 1/fps s) and `voice` (48 kHz mono), both
-    from time 0.
+    from time 0. With `max_bitrate` (bit/s of the pictures) the file gets no larger than that, and takes longer.
 
     Raises OSError if the file cannot be written.
     """
@@ -27,6 +34,9 @@ def write_mp4(
         video = container.add_stream("libx264", rate=fps)
         video.width, video.height, video.pix_fmt = width, height, "yuv420p"
         video.options = {"preset": "veryfast", "crf": "20"}
+        if max_bitrate is not None:
+            limits = {"maxrate": str(max_bitrate), "bufsize": str(2 * max_bitrate)}
+            video.options = {"preset": "slow", "crf": "21", **limits}
         audio = container.add_stream("aac", rate=AUDIO_RATE)
         audio.layout = "mono"
         audio.bit_rate = 96_000

@@ -1,4 +1,4 @@
-"""Expressions, and which one a sentence or its metadata asks for.
+"""Expressions, and which one a sentence or a word for it asks for.
 
 Reading feelings from words is a guess, so what it finds is shown slightly; whoever knows better says so in metadata.
 """
@@ -6,7 +6,6 @@ Reading feelings from words is a guess, so what it finds is shown slightly; whoe
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from typing import Final, Literal, NamedTuple, get_args
 
 ExpressionName = Literal["neutral", "happy", "sad", "surprised", "serious"]
@@ -65,10 +64,14 @@ _NEGATION: Final = re.compile(r"(?:不|没有?|别|\bnot |n't |\bnever |\bun)$",
 _PATTERNS: Final = tuple((name, re.compile(words, re.IGNORECASE)) for name, words in _WORDS)
 _GUESSED: Final = 0.5
 _SYNONYMS: Final[dict[str, ExpressionName]] = {
-    "joy": "happy", "excited": "happy", "cheerful": "happy", "smile": "happy", "高兴": "happy", "开心": "happy",
-    "sorrow": "sad", "sorry": "sad", "悲伤": "sad", "难过": "sad", "surprise": "surprised", "惊讶": "surprised",
-    "angry": "serious", "calm": "neutral", "严肃": "serious", "中性": "neutral", "平静": "neutral",
+    "joy": "happy", "excited": "happy", "cheerful": "happy", "smile": "happy", "tender": "happy", "comfort": "happy",
+    "lovey-dovey": "happy", "shy": "happy", "高兴": "happy", "开心": "happy",
+    "sorrow": "sad", "sorry": "sad", "depressed": "sad", "悲伤": "sad", "难过": "sad",
+    "surprise": "surprised", "fear": "surprised", "fearful": "surprised", "惊讶": "surprised",
+    "angry": "serious", "disgusted": "serious", "hate": "serious", "coldness": "serious", "tension": "serious",
+    "生气": "serious", "严肃": "serious", "calm": "neutral", "中性": "neutral", "平静": "neutral",
 }  # fmt: skip
+"""Other words for them, those of voices' emotions among them."""
 
 
 def of_text(text: str) -> Feeling:
@@ -80,12 +83,10 @@ def of_text(text: str) -> Feeling:
     return NEUTRAL
 
 
-def of_metadata(metadata: Mapping[str, object]) -> Feeling | None:
-    """The feeling named by `emotion` (or `expression`) and `intensity` (0..1); None where none or an unknown one is."""
-    named = str(metadata.get("emotion") or metadata.get("expression") or "").strip().lower()
-    name = named if named in EXPRESSIONS else _SYNONYMS.get(named)
-    if name is None:
-        return None
-    wanted = metadata.get("intensity", metadata.get("emotion_scale", 0.8))
-    known = isinstance(wanted, (int, float)) and not isinstance(wanted, bool) and wanted == wanted
-    return Feeling(name, min(max(float(wanted), 0.0), 1.0) if known else 0.8)  # type: ignore[arg-type]
+def feeling(name: str, intensity: float) -> Feeling:
+    """The expression called `name`, or by a word for it (zh, en); `intensity` 0..1. Raises ValueError."""
+    wanted = name.strip().lower()
+    known = wanted if wanted in EXPRESSIONS else _SYNONYMS.get(wanted)
+    if known is None:
+        raise ValueError(f"there is no expression {name[:40]!r}; there are {', '.join(EXPRESSIONS)}")
+    return Feeling(known, min(max(intensity, 0.0), 1.0))

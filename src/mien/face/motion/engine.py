@@ -29,6 +29,8 @@ from mien.speech.phones import SpokenText
 _COLUMNS = np.array([INDEX[name] for name in MOUTH])
 _TAIL = timing.CLOSE_LATE + 0.1
 """How long after its audio a clip may still move the mouth."""
+BEAT_AHEAD = 0.4
+"""Beats are told this long before their sound: the head starts first."""
 
 
 class _Source(Protocol):
@@ -69,6 +71,7 @@ class MotionEngine:
         self._cut_at = 0.0
         self._seen = float("-inf")
         self._told: Feeling | None = None
+        self._feels_with: _Clip | None = None
         self._feels_until: float | None = None
 
     @property
@@ -76,22 +79,40 @@ class MotionEngine:
         """Whether speech still moves the mouth or will."""
         return bool(self._clips)
 
-    def speak(self, start: float, spoken: SpokenText) -> None:
+    def speak(self, start: float, spoken: SpokenText, *, heard: float = 0.0) -> None:
         """A clip with phones whose first sample plays at `start`, as far as one can tell: a halt before moves it.
 
         While the voice is halted, `start` counts as if it had gone on at the moment of the halt. Clips without phones
-        go to `hear`.
+        go to `hear`; where phones come late, its first `heard` seconds have.
         """
+        at = start - self._delay
+        mouth = PhoneMouth((), self._usual_level)
+        clip = _Clip(mouth, at, at, deque(), feeling=None if heard else of_text(spoken.text))
+        self._voiced = clip, mouth
+        self._plan(spoken, heard)
+        mouth.skip(heard)
+        self._clips.append(clip)
+
+    def speak_on(self, spoken: SpokenText) -> None:
+        """More phones of the clip spoken last are known: `spoken` has all of them."""
+        if self._voiced is not None:
+            self._plan(spoken, self._to_speech(self._seen) - self._voiced[0].start)
+
+    def _plan(self, spoken: SpokenText, past: float) -> None:
+        """Schedules the phones of the clip spoken last; beats and ends up to `past` have been told."""
+        assert self._voiced is not None
+        clip, mouth = self._voiced
         plan = score(spoken.phones)
         end = max(spoken.duration, plan.spells[-1].end if plan.spells else 0.0)
-        at = start - self._delay
+        mouth.respell(plan.spells)
         pauses = [s.start for s in plan.spells if s.viseme is Viseme.SIL and s.end - s.start >= timing.REST_PAUSE]
-        accents = deque(Accent(at + a.time, a.strength) for a in plan.accents)
-        ends = deque(at + pause for pause in pauses if pause > 0.2)
-        ends.append(at + end)
-        mouth = PhoneMouth(plan.spells, self._usual_level)
-        self._voiced = _Clip(mouth, at, at + end, accents, ends, of_text(spoken.text)), mouth
-        self._clips.append(self._voiced[0])
+        beats = (
+            Accent(clip.start + a.time, a.strength) for a in plan.accents if not past or a.time > past + BEAT_AHEAD
+        )
+        clip.accents = deque(beats)
+        clip.phrase_ends = deque(clip.start + pause for pause in pauses if pause > max(past, 0.2))
+        clip.end = clip.start + end
+        clip.phrase_ends.append(clip.end)
 
     def voice(self, pcm: NDArray[np.int16], rate: int) -> None:
         """The next audio of the clip spoken last, mono: it says how wide the mouth opens and where its stops burst.
@@ -102,16 +123,17 @@ class MotionEngine:
             clip, mouth = self._voiced
             mouth.push(pcm, rate, self._to_speech(self._seen) - clip.start)
 
-    def hear(self, start: float, pcm: NDArray[np.int16], rate: int) -> None:
+    def hear(self, start: float, pcm: NDArray[np.int16], rate: int, text: str = "") -> None:
         """Audio of a clip without phones, mono; `start` is when its first sample plays, as in `speak`.
 
-        Pieces that follow each other without a gap are one clip; a gap begins another.
+        Pieces that follow each other without a gap are one clip; a gap begins another. `text` is what it says, where
+        that is known.
         """
         at = start - self._delay
         if self._listening is None or abs(at - self._listening[0].end) > 0.005:
             self.hear_end()
             mouth = AudioMouth(rate)
-            self._listening = (_Clip(mouth, at, at, deque()), mouth)
+            self._listening = (_Clip(mouth, at, at, deque(), feeling=of_text(text)), mouth)
             self._clips.append(self._listening[0])
         clip, mouth = self._listening
         mouth.push(pcm)
@@ -134,6 +156,7 @@ class MotionEngine:
         self._listening = self._voiced = None
         self._halted_at = self._resumed_at = None
         self._life.hush()
+        self._feels_with = None
         if self._feels_until is not None:
             self._feels_until = min(self._feels_until, at + timing.EXPRESSION_STAYS)
 
@@ -164,11 +187,14 @@ class MotionEngine:
         return self._life.gesture(name, at, strength)
 
     def express(self, feeling: Feeling | None, at: float) -> None:
-        """Shows `feeling` from `at` on whatever is said; with None the words decide again."""
+        """Shows `feeling` from `at` on whatever is said; with None it fades and the words decide again."""
         self._life.advance(at)
+        if feeling is not None:
+            self._life.feel(feeling)
+            self._feels_with = self._feels_until = None
+        elif self._told is not None:
+            self._feels_until = at + timing.EXPRESSION_STAYS
         self._told = feeling
-        self._life.feel(feeling or NEUTRAL)
-        self._feels_until = None
 
     def frame(self, t: float) -> MotionVector:
         """The face at time `t`: finite, in range, smooth from frame to frame."""
@@ -226,17 +252,19 @@ class MotionEngine:
 
     def _tell_life(self, t: float) -> None:
         now = self._to_speech(t)
+        if self._feels_with is not None:
+            # Where a clip ends may not be known when it begins.
+            self._feels_until = t + self._feels_with.end - now + timing.EXPRESSION_STAYS
         if self._feels_until is not None and t > self._feels_until:
-            self._feels_until = None
+            self._feels_with = self._feels_until = None
             self._life.feel(NEUTRAL)
         for clip in self._clips:
             if clip.feeling is not None and clip.start - 0.2 <= now and self._told is None:
                 if clip.feeling.intensity:
                     self._life.feel(clip.feeling)
-                    self._feels_until = t + clip.end - now + timing.EXPRESSION_STAYS
+                    self._feels_with = clip
                 clip.feeling = None
-            # Beats are told a little ahead, the head starts before the sound.
-            while clip.accents and clip.accents[0].time <= now + 0.4:
+            while clip.accents and clip.accents[0].time <= now + BEAT_AHEAD:
                 accent = clip.accents.popleft()
                 self._life.stress(Accent(accent.time + t - now, accent.strength))
             while clip.phrase_ends and clip.phrase_ends[0] <= now:

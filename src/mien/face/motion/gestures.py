@@ -72,7 +72,7 @@ class Gestures:
     def begin(self, name: GestureName, at: float, strength: float = 1.0) -> float:
         """Starts one at `at` seconds, `strength` 0..1.5, and returns how long it lasts. Raises ValueError."""
         if name not in _SHAPES:
-            raise ValueError(f"there is no gesture {name!r}; there are {', '.join(GESTURES)}")
+            raise ValueError(f"there is no gesture {name[:40]!r}; there are {', '.join(GESTURES)}")
         size = min(max(strength, 0.0), 1.5) * self._rng.uniform(_LEAST, 2 - _LEAST)
         tempo = self._rng.uniform(1.0, 2 - _LEAST)
         side = self._rng.choice((-1.0, 1.0))

@@ -26,23 +26,35 @@ class PhoneMouth:
 
     def __init__(self, spells: Sequence[Spell], usual: UsualLevel) -> None:
         """`usual`: the level of this voice, shared by its clips."""
-        self._spells = spells
-        self._curve, self._begin = curves(spells)
         self._usual = usual
         self._loudness: Loudness | None = None
-        self._unsettled = [spell for spell in spells if spell.viseme is Viseme.PP]
         self._known: dict[Spell, Hold] = {}
+        self._settled = float("-inf")
+        self._skipped = 0.0
         self._sound = np.zeros(0, np.int16)
         self._dropped = 0
+        self.respell(spells)
+
+    def respell(self, spells: Sequence[Spell]) -> None:
+        """Other spells from now on: those there were, and more that got known."""
+        self._spells = spells
+        self._unsettled = [spell for spell in spells if spell.viseme is Viseme.PP and spell.start > self._settled]
+        self._known = {spell: hold for spell, hold in self._known.items() if spell in spells}
+        self._curve, self._begin = curves(spells, self._known)
+
+    def skip(self, seconds: float) -> None:
+        """The clip's audio is not known up to here. Before the first `push` only."""
+        self._skipped = seconds
 
     def push(self, pcm: NDArray[np.int16], rate: int, now: float) -> None:
         """The clip's next audio, mono; up to `now` its mouth has been shown already."""
         if self._loudness is None:
             self._loudness = Loudness(rate, self._usual)
+            self._dropped = round(self._skipped * rate)
+            self._loudness.push(np.zeros(self._dropped, np.int16))
         self._loudness.push(pcm)
-        if self._unsettled:
-            self._sound = np.concatenate([self._sound, pcm])
-            self._settle(rate, now)
+        self._sound = np.concatenate([self._sound, pcm])
+        self._settle(rate, now)
 
     def pose(self, time: float) -> NDArray[np.float32]:
         """The mouth at `time`, shape (len(MOUTH),); closed outside the clip."""
@@ -67,8 +79,11 @@ class PhoneMouth:
         found: dict[Spell, Hold] = {}
         while self._unsettled and self._unsettled[0].start + bursts.NEEDS <= heard:
             spell = self._unsettled.pop(0)
+            self._settled = spell.start
             first = max(int((spell.start - _CONTEXT) * rate) - self._dropped, 0)
             last = int((spell.start + bursts.NEEDS) * rate) - self._dropped
+            if last <= first:
+                continue
             offset = (self._dropped + first) / rate
             level = bursts.levels(self._sound[first:last], rate)
             hold = bursts.closure(level, Spell(spell.viseme, spell.start - offset, spell.end - offset))
@@ -80,7 +95,7 @@ class PhoneMouth:
         if found:
             self._known |= found
             self._curve, self._begin = curves(self._spells, self._known)
-        # Only what is in front of the next stop is needed again.
-        keep_from = (self._unsettled[0].start - _CONTEXT if self._unsettled else heard) * rate
+        # Only what is in front of the next stop is needed again; which that is may not be known yet.
+        keep_from = (min([spell.start for spell in self._unsettled[:1]] + [heard]) - _CONTEXT) * rate
         drop = min(max(int(keep_from) - self._dropped, 0), len(self._sound))
         self._sound, self._dropped = self._sound[drop:], self._dropped + drop

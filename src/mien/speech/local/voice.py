@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mien.speech import clips
-from mien.speech.local.g2p import G2P
+from mien.speech.local.g2p import shared
 from mien.speech.local.kokoro import Clause, Joint, Kokoro
 from mien.speech.local.worker import Worker
 from mien.speech.normalise import Language, language_of, speakable
@@ -63,7 +63,7 @@ class LocalVoice:
     def __init__(self, kokoro: Kokoro, worker: Worker) -> None:
         self._kokoro = kokoro
         self._worker = worker
-        self._g2p = G2P()
+        self._g2p = shared()
         self._cache: OrderedDict[_Key, _Clip] = OrderedDict()
         self._cached_s = 0.0
 
@@ -96,7 +96,8 @@ class LocalVoice:
             if not words:
                 continue
             phonemes = await self._worker.run(
-                functools.partial(self._g2p, words, british=voice.startswith("b")), deadline=due
+                functools.partial(self._g2p, words, british=voice.startswith("b"), language=spoken_language),
+                deadline=due,
             )
             pause = _pause_after(phonemes)
             async for sound, phones in self._clip(_Key(phonemes, voice, speed, pause), due):

@@ -83,7 +83,7 @@ _ZH_OPEN = re.compile(
     r"|比如|比如说|例如|包括|关于|对于|至于|根据|为了|除了"
     r"|请问|问你|(?:问|请教)(?:你|您)?(?:一下|个问题)?|我是想|我想|我想要|我要|我觉得|我认为|我希望|我打算|我需要|我听说"
     r"|想请你|请你|请帮我|帮我|帮忙|麻烦你|给我|告诉我|你能|你可以|能不能|可不可以|可以不可以|是不是|有没有|要不要"
-    r"|把|被|让|在|从|往|向|对|给|用|当|一个|一些|这种|那种|某个|哪个|哪些|的话|的时候|之前|以前|之后|以后|特别是|尤其是)$"
+    r"|把|被|让|在|从|往|向|对|给|用|当|(?:一|某|每|哪)(?:个|家|种|些|位|张|本|条|只|件|部|首|座|道|款|辆|台)|这种|那种|的话|的时候|之前|以前|之后|以后|特别是|尤其是)$"
 )
 _ZH_HALF = re.compile(r"^(?:那|那么|我说)?(?:如果|要是|假如|因为|由于|虽然|尽管|即使|既然|除了|为了|当|每当|自从)")
 """A clause that begins like this is half a sentence, unless its other half is in the same clause."""
@@ -101,10 +101,10 @@ _EN_LEADS = _words("and but or so because if when while although though unless u
 _EN_NEVER_LAST = _words("the a an my your our their its every and but or because um uh er erm hmm")
 """Words no sentence ends with, not even one with a question mark."""
 _EN_OPEN = _EN_LEADS | _words("""
-    to of in on at for with from by about into between without like is are was were be been am i'm you're he's she's
-    it's we're they're that's there's can could will would shall should may might must do does did has have had i
+    to of in on at for with from by about into near between without like is are was were be been am i'm you're he's
+    she's it's we're they're that's there's can could will would shall should may might must do does did has have had i
     he she we they this these those that which who whose what how where why his her some any more most very really
-    also then maybe perhaps actually basically well not don't can't i'd i'll i've let's want need going gonna tell give
+    also then maybe perhaps actually basically not don't can't i'd i'll i've let's want need going gonna tell give
     """)
 _EN_HALF = _words("if because although though while since unless until whenever")
 _EN_ASKS = _words("""
@@ -112,7 +112,7 @@ _EN_ASKS = _words("""
     will would shall should may might must have has had isn't aren't don't doesn't didn't can't couldn't won't wouldn't
     """)
 _EN_AUXILIARIES = _words("do does did is are was were am can could will would shall should may have has had")
-_EN_ASKED_FOR = (["tell", "me"], ["give", "me"], ["show", "me"], ["ask", "you"])
+_EN_ASKED_FOR = (["tell", "me"], ["give", "me"], ["show", "me"], ["ask", "you"], ["me", "think"])
 _EN_DONE = _words("thanks you bye goodbye hello hi stop please")
 _EN_ORDERS = _words("tell show give sing play explain describe repeat say help recommend suggest stop")
 

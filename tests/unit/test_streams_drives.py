@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from mien.streams import drives
 from mien.streams.port import (
     DriveError,
     QueueFullError,
@@ -184,12 +185,17 @@ def test_a_long_sound_is_cut_where_it_is_quiet(quiet: bool, stretches: int) -> N
     play(scenario)
 
 
-def test_music_is_cut_after_five_minutes() -> None:
+@pytest.mark.parametrize(("seconds", "segments"), [(2.4, 1), (2.6, 2), (5.2, 3)])
+def test_music_is_cut_after_five_minutes(seconds: float, segments: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert drives.LONGEST_STRETCH_S == 300
+    # Playing five minutes takes a minute, and any limit works alike.
+    monkeypatch.setattr(drives, "LONGEST_STRETCH_S", 2.5)
+
     async def scenario(h: Hand) -> None:
         task = await h.create()
-        task.play("http://x/310", VoiceChannel.MIXED, interrupt=False)
-        await until(lambda: task.drives[-1].status is ENDED, 320)
-        assert h.media.output.captured_playout_segments == 2
+        task.play(f"http://x/{seconds}", VoiceChannel.MIXED, interrupt=False)
+        await until(lambda: task.drives[-1].status is ENDED, seconds + 10)
+        assert h.media.output.captured_playout_segments == segments
 
     play(scenario)
 

@@ -1,7 +1,7 @@
 """What happens in calls beside a question and an answer, each with what should come of it: `mien bench situations`.
 
 A situation is played to an agent whose ears are the real ones (voice detection, recognition, turn end) and whose model
-and voice are scripted, so that what differs between two runs is what was heard. `situation_calls` plays them in real calls,
+and voice are scripted, so that what differs between two runs is what was heard. `situation_calls` plays them in calls,
 the tests on virtual time.
 """
 

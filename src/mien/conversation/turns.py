@@ -6,6 +6,7 @@ import asyncio
 import re
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Protocol
 
 from livekit.agents import llm, stt
@@ -19,6 +20,8 @@ from mien.conversation.text import is_backchannel
 
 SURELY_SPEAKING_S = 0.8
 """Speech over the agent that lasts this long is an interruption even before a word of it is recognised."""
+WORDLESS_S = 30.0
+"""Sound without a pause and without a word in it for this long is noise: nobody is waited for any more."""
 RECOGNISER_REPORT_S = 30.0
 """A recogniser that keeps failing is reported this often."""
 
@@ -67,6 +70,7 @@ class UserTurns:
         self.voice: UserVoice | None = None
         self._held_text: str | None = None
         self._surely_speaking: asyncio.TimerHandle | None = None
+        self._wordless: asyncio.TimerHandle | None = None
         self._failed_at: float | None = None
         self._take_up: asyncio.TimerHandle | None = None
         self._paused_at = 0.0
@@ -77,6 +81,7 @@ class UserTurns:
         """Forgets what is pending."""
         self._cancel_timer()
         self._stop_taking_up()
+        self._stop_doubting()
 
     def begun(self) -> None:
         """Voice of the user is heard."""
@@ -87,6 +92,8 @@ class UserTurns:
         round_ = self.round
         round_.speaking = self._unheard = True
         self._stop_taking_up()
+        self._stop_doubting()
+        self._wordless = self._loop.call_later(WORDLESS_S, partial(self.no_text, force=True))
         self._report.user_speech(round_, True)
         if self._floor.active is None:
             self._scene.set_status(Status.LISTENING, round_, "user_speech_begin")
@@ -97,6 +104,7 @@ class UserTurns:
     def paused(self) -> None:
         """The user is silent; the turn may go on."""
         self._cancel_timer()
+        self._stop_doubting()
         if (round_ := self.round) is not None and round_.speaking:
             round_.speaking = False
             self._paused_at = self._loop.time()
@@ -122,6 +130,7 @@ class UserTurns:
             if final and not (round_ and round_.held):
                 self.drop()
             return False
+        self._stop_doubting()
         waits = self._waits(round_)
         if round_ is None:
             return not waits
@@ -202,6 +211,7 @@ class UserTurns:
         round_, self.round, self._held_text = self.round, None, None
         self._cancel_timer()
         self._stop_taking_up()
+        self._stop_doubting()
         if round_ is None:
             return
         if round_.speaking:
@@ -274,6 +284,11 @@ class UserTurns:
         if self._take_up is not None:
             self._take_up.cancel()
             self._take_up = None
+
+    def _stop_doubting(self) -> None:
+        if self._wordless is not None:
+            self._wordless.cancel()
+            self._wordless = None
 
     def _cancel_timer(self) -> None:
         if self._surely_speaking is not None:

@@ -16,11 +16,11 @@ from tests.support.conversation import Script, Words, leave, run, spec, stage, u
 LONG = "一二三四五六七八九十一二三四五六七八九十。"
 
 
-def test_ten_minutes_of_silence_are_nothing() -> None:
+def test_two_minutes_of_silence_are_nothing() -> None:
     async def main() -> None:
         hand = await stage()
         instance = await hand.manager.create(spec())
-        await asyncio.sleep(600)
+        await asyncio.sleep(120)
         assert hand.told() == ["AgentInstanceCreated"]
         assert hand.messages() == []
         assert hand.script.requests == []
@@ -39,7 +39,7 @@ def test_endless_noise_is_not_answered_and_does_not_keep_the_agent_from_speaking
     async def main() -> None:
         hand = await stage(Script(partials=partials))
         instance = await hand.manager.create(spec())
-        noise = asyncio.create_task(hand.user.say("", 200.0))
+        noise = asyncio.create_task(hand.user.say("", 60.0))
         await asyncio.sleep(WORDLESS_S - 1)
         assert instance.status is Status.LISTENING, "somebody may be speaking"
         with pytest.raises(UserListeningError):

@@ -1,5 +1,7 @@
-"""Some situations of `mien bench situations` with the real ears, on virtual time: voice detection and recognition run in
-no time at all, everything else takes what it takes. Needs the recognition model."""
+"""Some situations of `mien bench situations` with the real ears, on virtual time.
+
+Voice detection and recognition run in no time at all, everything else takes what it takes. Needs the recognition model.
+"""
 
 from __future__ import annotations
 

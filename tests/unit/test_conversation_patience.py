@@ -59,7 +59,7 @@ def test_endless_noise_is_not_answered_and_does_not_keep_the_agent_from_speaking
     run(main)
 
 
-def test_a_text_is_spoken_into_endless_noise() -> None:
+def test_a_text_sent_during_endless_noise_is_spoken() -> None:
     async def main() -> None:
         hand = await stage()
         instance = await hand.manager.create(spec())

@@ -1,26 +1,25 @@
-"""Calls in which little happens, or too much noise: nothing is answered that was not said, nothing is waited for that
-does not come, and after an hour all is as it was. On virtual time."""
+"""Calls in which little happens, or too much noise: nothing is answered that was not said, nothing waited for that
+does not come. On virtual time."""
 
 from __future__ import annotations
 
 import asyncio
-import random
 
 import pytest
 
 from mien.conversation.port import UserListeningError
 from mien.conversation.spec import Status
 from mien.conversation.turns import WORDLESS_S
-from tests.support.conversation import Script, Words, leave, run, spec, stage, until
+from tests.support.conversation import Script, leave, run, spec, stage, until
 
 LONG = "一二三四五六七八九十一二三四五六七八九十。"
 
 
-def test_ten_minutes_of_silence_are_nothing() -> None:
+def test_two_minutes_of_silence_are_nothing() -> None:
     async def main() -> None:
         hand = await stage()
         instance = await hand.manager.create(spec())
-        await asyncio.sleep(600)
+        await asyncio.sleep(120)
         assert hand.told() == ["AgentInstanceCreated"]
         assert hand.messages() == []
         assert hand.script.requests == []
@@ -39,7 +38,7 @@ def test_endless_noise_is_not_answered_and_does_not_keep_the_agent_from_speaking
     async def main() -> None:
         hand = await stage(Script(partials=partials))
         instance = await hand.manager.create(spec())
-        noise = asyncio.create_task(hand.user.say("", 200.0))
+        noise = asyncio.create_task(hand.user.say("", 60.0))
         await asyncio.sleep(WORDLESS_S - 1)
         assert instance.status is Status.LISTENING, "somebody may be speaking"
         with pytest.raises(UserListeningError):
@@ -60,7 +59,7 @@ def test_endless_noise_is_not_answered_and_does_not_keep_the_agent_from_speaking
     run(main)
 
 
-def test_a_text_is_spoken_into_endless_noise() -> None:
+def test_a_text_sent_during_endless_noise_is_spoken() -> None:
     async def main() -> None:
         hand = await stage()
         instance = await hand.manager.create(spec())
@@ -137,46 +136,6 @@ def test_coughs_again_and_again_over_an_answer_lose_nothing_of_it() -> None:
         assert hand.callbacks("Interrupted") == []
         assert len(hand.sounded) * 0.02 == pytest.approx(len(LONG) * 2 * 0.2, abs=0.2)
         assert instance.messages()[-1].content == LONG * 2
-        await leave(hand)
-
-    run(main)
-
-
-@pytest.mark.timeout(600)
-def test_after_an_hour_all_is_as_it_was() -> None:
-    """Questions, interruptions, coughs and long silences for an hour."""
-
-    async def main() -> None:
-        dice = random.Random(3)
-        loop = asyncio.get_running_loop()
-        hand = await stage(Script(partials=True))
-        instance = await hand.manager.create(spec())
-        tasks: list[int] = []
-        answered = 0
-        while loop.time() < 3600:
-            hand.user.published = True
-            await asyncio.sleep(0.5)
-            # One block carries one number of the words it says; 500 of them are enough for a test, not for an hour.
-            hand.user.words[:] = [Words("", 0.0)]
-            kind = dice.choice(["question", "question", "interruption", "cough"])
-            await hand.user.say("" if kind == "cough" else "第一个问题", 1.0)
-            if kind == "interruption":
-                await until(lambda: instance.status is Status.SPEAKING)
-                await asyncio.sleep(0.8)
-                await hand.user.say("等一下我想问别的", 1.5)
-            await asyncio.sleep(9)
-            assert instance.status is Status.IDLE
-            answered += kind != "cough"
-            # A muted microphone sends nothing.
-            hand.user.published = False
-            await asyncio.sleep(dice.uniform(60, 180))
-            tasks.append(len(asyncio.all_tasks()))
-        assert answered > 15
-        assert len(set(tasks[1:])) == 1, "nothing is left running"
-        totals = [turn["total"] for turn in instance.timings if not turn["interrupted"]]
-        assert len(totals) == answered
-        assert max(totals) - min(totals) <= 60, "it does not slow down"
-        assert not instance._live._utterances
         await leave(hand)
 
     run(main)

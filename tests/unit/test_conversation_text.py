@@ -17,6 +17,7 @@ from mien.conversation.text import (
     MetaExtractor,
     SentenceReader,
     is_backchannel,
+    objects,
     plain_text,
     speakable,
 )
@@ -171,6 +172,16 @@ def test_backchannels(text: str) -> None:
 @pytest.mark.parametrize("text", ["", "停", "好的停一下", "no", "okay stop", "嗯嗯我知道", "对 对 对 对"])
 def test_not_backchannels(text: str) -> None:
     assert not is_backchannel(text)
+
+
+@pytest.mark.parametrize("text", ["等一下", "停", "不对", "什么", "Wait.", "No!", "hold on", "What?"])
+def test_words_that_interrupt_however_short(text: str) -> None:
+    assert objects(text)
+
+
+@pytest.mark.parametrize("text", ["无对", "母队", "first high", "know", "nothing", "the whatnot"])
+def test_words_that_a_murmur_may_be_taken_for(text: str) -> None:
+    assert not objects(text)
 
 
 def test_the_request_has_prompt_window_question_and_tool_calls() -> None:

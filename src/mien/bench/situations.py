@@ -176,8 +176,8 @@ SITUATIONS: Final[tuple[Situation, ...]] = (
         _says(lambda: noisy(clip("en", "question-3"), seed=2, below_db=10.0)), ("sleep",), turns=1,
     ),
     Situation(
-        "pause in mid-sentence, 0.3 s", "zh", "one turn",
-        _says(lambda: sounds.joined(clip("zh", "first-half"), 0.3, clip("zh", "second-half"))),
+        "pause in mid-sentence", "zh", "one turn",
+        _says(lambda: sounds.joined(clip("zh", "first-half"), 0.15, clip("zh", "second-half"))),
         ("下雨",), also="问", turns=1,
     ),
     Situation(

@@ -337,6 +337,18 @@ _BACKCHANNELS = frozenset(
 )
 
 
+_OBJECTION = re.compile(
+    r"等|停|别|不|慢|喂|什么|怎么|为啥|谁|哪|几|吗|呢|你好"
+    r"|\b(?:stop|wait|hold|no|not|don't|hey|hello|sorry|excuse|pause|enough|quiet|slow|what|why|who|when|where|how)\b",
+    re.IGNORECASE,
+)
+
+
+def objects(text: str) -> bool:
+    """Whether the shortest of words, badly understood, still wants the agent to stop: "等一下", "wait", "什么"."""
+    return _OBJECTION.search(text) is not None
+
+
 def is_backchannel(text: str) -> bool:
     """Whether `text` only says "I am listening": "嗯", "uh-huh", "okay" and the like, at most three of them."""
     words = [re.sub(r"[\W_]", "", word).lower() for word in re.split(r"[\s,，。.!！?？、…]+", text)]

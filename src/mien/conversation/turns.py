@@ -16,11 +16,14 @@ from mien.conversation.events import Reporter
 from mien.conversation.listening import UserVoice
 from mien.conversation.rounds import Floor, Origin, Round
 from mien.conversation.spec import InterruptReason, Priority, Status
-from mien.conversation.text import is_backchannel
+from mien.conversation.text import is_backchannel, objects
 from mien.conversation.turn_end import TurnEnd
 
-SURELY_SPEAKING_S = 0.8
-"""Speech over the agent that lasts this long is an interruption even before a word of it is recognised."""
+SURELY_SPEAKING_S = 1.5
+"""Speech over the agent that lasts this long is an interruption even before a word of it is recognised.
+The voice is silent long before; this is longer than "okay, right"."""
+MURMUR_S, MURMUR_CONFIDENCE = 0.9, 0.6
+"""Over the agent, what lasts no longer and was understood with less certainty is a nod, unless it objects or asks."""
 WORDLESS_S = 30.0
 """Sound without a pause and without a word in it for this long is noise: nobody is waited for any more."""
 RECOGNISER_REPORT_S = 30.0
@@ -77,7 +80,7 @@ class UserTurns:
         self._wordless: asyncio.TimerHandle | None = None
         self._failed_at: float | None = None
         self._take_up: asyncio.TimerHandle | None = None
-        self._paused_at = 0.0
+        self._begun_at = self._paused_at = 0.0
         self._unheard = False
         """Whether words of the latest speech may still be recognised."""
 
@@ -96,6 +99,7 @@ class UserTurns:
         round_ = self.round
         round_.speaking = self._unheard = True
         self._scene.wait_for_more(self.turn_end.unheard_s)
+        self._begun_at = self._loop.time()
         self._stop_taking_up()
         self._stop_doubting()
         self._wordless = self._loop.call_later(WORDLESS_S, partial(self.no_text, force=True))
@@ -131,7 +135,7 @@ class UserTurns:
             return True
         active = self._floor.active
         round_ = self.round
-        if active is not None and not active.interrupted_by and is_backchannel(text):
+        if active is not None and not active.interrupted_by and (is_backchannel(text) or self._murmured(event)):
             if final and not (round_ and round_.held):
                 self.drop()
             return False
@@ -156,6 +160,13 @@ class UserTurns:
         if waits and final:
             self._take_up_soon()
         return not waits
+
+    def _murmured(self, event: stt.SpeechEvent) -> bool:
+        """Whether what was recognised is too short and uncertain to interrupt. Confidence 0 is none given."""
+        best = event.alternatives[0]
+        until = self._loop.time() if self.round is None or self.round.speaking else self._paused_at
+        short = self.round is not None and until - self._begun_at <= MURMUR_S
+        return short and 0.0 < best.confidence < MURMUR_CONFIDENCE and not objects(best.text)
 
     def recogniser_failed(self, error: BaseException) -> None:
         """Recognition broke and will be opened again."""

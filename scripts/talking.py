@@ -48,6 +48,8 @@ OTHER_VOICES = {"zh": "zf_xiaoxiao", "en": "af_heart"}
 SEED = 7
 TILE, COLUMNS, BEFORE, AFTER = 320, 6, 6, 18
 """Of a sheet: px of a face, faces in a row, and how many motion frames before and after its moment."""
+SHEET_SCALE = 0.7
+"""Of the package's own size, at which faces are drawn for a sheet."""
 OPEN, SHUT_AFTER = 0.02, 0.3
 """A jaw is open from here on; so many seconds behind the voice it must be shut."""
 
@@ -64,18 +66,18 @@ class Scene(NamedTuple):
 
 
 SCENES = (
-    Scene("idle", 3.0),
+    Scene("idle", 4.0),
     Scene("speaking", language="zh", text="你好，很高兴见到你！我可以陪你聊天，也可以回答你的问题。", gesture="greet"),
     Scene("idle", 2.0),
-    Scene("listening", 3.0, gesture="nod"),
-    Scene("thinking", 2.2),
+    Scene("listening", 4.0, gesture="nod"),
+    Scene("thinking", 2.6),
     Scene(
         "speaking",
         language="en",
         text="Of course, I also speak English. My lips follow every sound: maybe, five, few, mother, problem.",
     ),
     Scene("idle", 2.0),
-    Scene("listening", 2.0),
+    Scene("listening", 3.0),
     Scene("speaking", 2.6, "zh", "今天的会议主要讨论三个问题，第一个问题是关于下个月的计划，第二个问题是预算。"),
     Scene("listening", 2.8, gesture="tilt"),
     Scene("thinking", 1.6),
@@ -88,9 +90,9 @@ SCENES = (
         feeling="happy",
         gesture="nod",
     ),
-    Scene("idle", 2.5),
+    Scene("idle", 3.5),
     Scene("speaking", language="zh", text="再见，祝你一切顺利！", gesture="greet"),
-    Scene("idle", 4.0),
+    Scene("idle", 7.0),
 )
 """Ends in the idle it began with; the third speaking scene is cut off in the middle of a sentence."""
 
@@ -158,9 +160,12 @@ def perform(sounds: Mapping[str, Spoken]) -> Take:
         events = StageEvents(clause_started=lambda clip: take.captions.append((stage.media_time, clip.text)))
         stage = Stage(take, seed=SEED, events=events)
         await stage.start()
-        for before, scene in zip((SCENES[-1], *SCENES), SCENES, strict=False):
-            cut = bool(before.text and before.seconds)
-            take.moments.append((now(), f"{before.status} {'cut ' if cut else ''}to {scene.status}"))
+        before: Scene | None = None
+        for scene in SCENES:
+            if before is not None:
+                cut = "cut " if before.text and before.seconds else ""
+                take.moments.append((now(), f"{before.status} {cut}to {scene.status}"))
+            before = scene
             stage.set_status(scene.status)
             if scene.feeling is not None:
                 stage.express(Feeling(scene.feeling, 0.8))
@@ -216,8 +221,8 @@ def sheet(package: Package, take: Take, at: float) -> Image.Image:
     # As wide as 2.4 eye distances, around the middle between eyes and chin.
     middle = np.array(frame.o) + 0.25 * frame.sc * np.array(frame.uy)
     half = 1.2 * frame.sc
-    renderer = Renderer(package, height=package.size[1])
-    box = (middle[0] - half, middle[1] - half, middle[0] + half, middle[1] + half)
+    renderer = Renderer(package, height=round(package.size[1] * SHEET_SCALE))
+    box = tuple(SHEET_SCALE * edge for edge in (*(middle - half), *(middle + half)))
     first = round(at * FPS) - BEFORE
     rows = -(-(BEFORE + AFTER) // COLUMNS)
     out = Image.new("RGB", (COLUMNS * TILE, rows * TILE), "white")
@@ -284,6 +289,8 @@ def make(subject: Subject, options: Any) -> None:
     if options.sheets is not None:
         options.sheets.mkdir(parents=True, exist_ok=True)
         for number, (at, what) in enumerate(take.moments):
+            if options.moments and number not in options.moments:
+                continue
             path = options.sheets / f"{subject.name}-{number:02}-{what.replace(' ', '-')}.png"
             sheet(package, take, at).save(path)
             print(f"  {path}")
@@ -313,6 +320,7 @@ def main() -> int:
     parser.add_argument("--output", type=Path, default=GALLERY, help="folder of the films")
     parser.add_argument("--size", type=int, default=540, help="px of the shorter side")
     parser.add_argument("--sheets", type=Path, help="folder of the sheets; without it there are none")
+    parser.add_argument("--moments", type=int, nargs="*", help="numbers of the sheets to make; without it all")
     parser.add_argument("--no-film", dest="film", action="store_false")
     options = parser.parse_args()
     for subject in subjects(options.humans, parser):

@@ -54,3 +54,9 @@ def test_it_is_always_a_beginning_and_grows(text: str, early: float, late: float
 def test_clips_are_joined_as_their_language_is_written() -> None:
     assert joined(["Hello,", "world.", "", " Again."]) == "Hello, world. Again."
     assert joined(["你好，", "世界。"]) == "你好，世界。"
+
+
+def test_sounds_known_so_far_do_not_count_as_all_of_the_text() -> None:
+    known = SpokenText("one two three four", "en", 4.0, (Phone("w", 0.0, 0.5), Phone("n", 0.5, 1.0)))
+    assert heard_text(known, 1.0) == "one"
+    assert heard_text(known, 4.0) == "one two three four"

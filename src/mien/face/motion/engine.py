@@ -7,6 +7,7 @@ rest, and takes up again where it was.
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -70,6 +71,7 @@ class MotionEngine:
         self._cut_pose: NDArray[np.float32] | None = None
         self._cut_at = 0.0
         self._seen = float("-inf")
+        self._busy = 0.0
         self._told: Feeling | None = None
         self._feels_with: _Clip | None = None
         self._feels_until: float | None = None
@@ -198,16 +200,18 @@ class MotionEngine:
 
     def frame(self, t: float) -> MotionVector:
         """The face at time `t`: finite, in range, smooth from frame to frame."""
-        self._seen = t
+        since, self._seen = max(t - self._seen, 0.0), t
         self._tell_life(t)
         mouth = self._mouth(t)
         life = self._life.advance(t)
         vector = rest()
         vector[_COLUMNS] = mouth
-        # A smile is drawn over the closed mouth; a rounded or pressed one has none.
+        # A smile is drawn over the closed mouth; a rounded or pressed one has none. It gives way slower than lips move,
+        # or its corners would twitch with every sound.
         busy = float(min(1.0, mouth[1:4].max() * 1.2))
-        vector[INDEX["smile"]] = life.smile * (1 - 0.8 * busy)
-        vector[INDEX["frown"]] = life.frown * (1 - 0.8 * busy)
+        self._busy += (busy - self._busy) * (1 - math.exp(-since / timing.SMILE_YIELDS))
+        vector[INDEX["smile"]] = life.smile * (1 - 0.8 * self._busy)
+        vector[INDEX["frown"]] = life.frown * (1 - 0.8 * self._busy)
         vector[INDEX["cheek"]] = life.cheek
         vector[INDEX["blink_l"]] = vector[INDEX["blink_r"]] = life.blink
         for name in ("brow_l", "brow_r", "gaze_x", "gaze_y", "yaw", "pitch", "roll", "tx", "ty", "breath", "sway"):

@@ -118,6 +118,9 @@ EXPRESSION_SETTLE: Final = 0.28
 EXPRESSION_STAYS: Final = 1.2
 """Seconds an expression guessed from words outlasts them."""
 
+SMILE_YIELDS: Final = 0.09
+"""Time constant with which a smile makes room for rounded and pressed lips: a syllable, not a single closure."""
+
 NOD_SETTLE: Final = 0.11
 """Time constant of the head's answer to stress; a beat nod lasts about 300 ms."""
 

@@ -6,7 +6,6 @@ Part of the composition: joins `face/` (packages, renderer) to what conversation
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ from mien.conversation.spec import DigitalHumanSpec
 from mien.errors import UserError
 from mien.face.background import before
 from mien.face.create.canvas import CanvasSize
+from mien.face.create.edit import Edits, export_points
 from mien.face.media import StagedMedia
 from mien.face.motion.frame import rest
 from mien.face.motion.gestures import GESTURES
@@ -48,8 +48,8 @@ class FaceLibrary:
 
     def __init__(self, settings: Settings) -> None:
         self._packages = PackageStore(settings.avatars_dir, models_dir=settings.models_dir)
-        self._hashes: dict[Path, tuple[int, str]] = {}
         self._making = asyncio.Lock()
+        self._editing = asyncio.Lock()
         self.ready = False
 
     async def warm(self) -> None:
@@ -85,14 +85,11 @@ class FaceLibrary:
         return self._packages.preview(digital_human_id, height=1080)
 
     def package_url(self, digital_human_id: str) -> str:
-        return f"/avatars/{digital_human_id}/{self._content_hash(self._packages.path(digital_human_id))}.zip"
+        content_hash = self._packages.content_hash(self._packages.path(digital_human_id))
+        return f"/avatars/{digital_human_id}/{content_hash}.zip"
 
-    def _content_hash(self, path: Path) -> str:
-        changed = path.stat().st_mtime_ns
-        known = self._hashes.get(path)
-        if known is None or known[0] != changed:
-            known = self._hashes[path] = (changed, hashlib.sha256(path.read_bytes()).hexdigest())
-        return known[1]
+    def version(self, digital_human_id: str, content_hash: str) -> Path | None:
+        return self._packages.version(digital_human_id, content_hash)
 
     def open(self, digital_human_id: str) -> Package:
         return self._packages.get(digital_human_id)
@@ -115,11 +112,33 @@ class FaceLibrary:
             try:
                 _, info = await asyncio.get_running_loop().run_in_executor(None, make)
             except OSError as error:
-                raise UserError(
-                    f"The digital human cannot be kept in {self._packages.root}: {error.strerror or error}. "
-                    "Check the folder's permissions and free space."
-                ) from error
+                raise self._not_kept(error) from error
         return info.notes
+
+    async def points(self, digital_human_id: str) -> Edits:
+        """What was found in its picture. Raises UnknownAvatar, PictureError."""
+        package = await asyncio.get_running_loop().run_in_executor(None, self._packages.get, digital_human_id)
+        return export_points(package)
+
+    async def edit(self, digital_human_id: str, edits: Edits, *, keep_all: bool) -> Sequence[str]:
+        """Rigs it again with corrected points, under a second; what runs keeps the package it has.
+
+        Clients can go on fetching the version before, and with `keep_all` every earlier one. Returns what there is to
+        say about the result. Raises PictureError, UserError when it cannot be kept.
+        """
+        edit = partial(self._packages.edit, digital_human_id, edits, keep_all=keep_all)
+        async with self._editing:
+            try:
+                _, notes = await asyncio.get_running_loop().run_in_executor(None, edit)
+            except OSError as error:
+                raise self._not_kept(error) from error
+        return notes
+
+    def _not_kept(self, error: OSError) -> UserError:
+        return UserError(
+            f"The digital human cannot be kept in {self._packages.root}: {error.strerror or error}. "
+            "Check the folder's permissions and free space."
+        )
 
     async def delete(self, digital_human_id: str) -> None:
         """Removes one that does not come with Mien. Raises UnknownAvatar."""

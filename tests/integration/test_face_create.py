@@ -164,7 +164,7 @@ def test_corrections_keep_the_picture_bit_by_bit(natural: Package, tmp_path: Pat
     changed = store.get(first)
     np.testing.assert_array_equal(changed.picture, read_package(pack(natural)).picture)
     assert changed.content_hash != natural.content_hash
-    other = store.edit(first, b"{}", new_id="other")
+    other, _ = store.edit(first, b"{}", new_id="other")
     assert other == "other"
     assert other in store
 
@@ -184,7 +184,10 @@ def test_corrections_keep_the_picture_bit_by_bit(natural: Package, tmp_path: Pat
         (b'{"mouth_line": [[1, 2], [3, 4]]}', "mouth_line"),
         (b'{"points": {"33": [500, 500], "263": [505, 500]}}', "eye corners"),
         (b'{"points": {"152": [540, 200]}}', "chin"),
-        (b'{"points": {"10": [-8000, 5]}}', "outside"),
+        (b'{"points": {"10": [-8000, 5]}}', "Point 10 has x = -8000; .* from -270 to 1350"),
+        (b'{"points": {"10": [5, 4000]}}', "Point 10 has y = 4000; .* from -480 to 2400"),
+        (b'{"irises": {"l": {"radius": 900}}}', "Iris l has a radius of 900.0; in this eye it can be from"),
+        (b'{"irises": {"r": {"centre": [1000, 800]}}}', "Iris r has its centre at x = 1000; in this eye it can be"),
         (b'{"points": {"159": [400, 900], "158": [410, 900], "160": [390, 900]}, "follow": false}', "eye_r"),
     ],
 )
@@ -192,6 +195,23 @@ def test_corrections_that_make_no_face_are_refused(edits: bytes, says: str, natu
     with pytest.raises(PictureError, match=says) as caught:
         rerig(natural, parse_edits(edits))
     assert caught.value.reason == "edit"
+
+
+def test_earlier_versions_stay_for_calls_that_go_on(natural: Package, tmp_path: Path) -> None:
+    store = PackageStore(tmp_path)
+    human = store.add(pack(natural))
+    hashes = [store.content_hash(store.path(human))]
+    for keep_all in (True, True, False):
+        store.edit(human, Edits(points={topo.CHIN: (540, 1000 + len(hashes))}), keep_all=keep_all)
+        hashes.append(store.content_hash(store.path(human)))
+    assert len(set(hashes)) == 4
+    found = [store.version(human, content_hash) for content_hash in hashes]
+    assert [path is not None for path in found] == [False, False, True, True]
+    assert found[2] is not None
+    assert store.content_hash(found[2]) == hashes[2]
+    assert [entry.id for entry in store.list() if not entry.default] == [human]
+    store.delete(human)
+    assert list(tmp_path.rglob("*.zip")) == []
 
 
 def test_old_packages_say_that_they_cannot_be_corrected(natural: Package) -> None:

@@ -18,6 +18,7 @@ from mien.conversation.port import (
     StreamTakenError,
 )
 from mien.conversation.spec import ExtrasUpdate, InstanceSpec, Message, Priority, SamePriority, Status, VadSpec
+from mien.face.create.edit import Edits, IrisEdit
 from mien.speech.spec import AsrSpec, LlmSpec, TtsSpec
 
 
@@ -213,6 +214,7 @@ class FakeDigitalHumans:
             FakeDigitalHuman("yu", {"en": "Yu", "zh": "雨"}),
         ]
         self.created: list[tuple[bytes, dict[str, Any]]] = []
+        self.edited: list[tuple[str, Edits, bool]] = []
         self.fail_with: Exception | None = None
 
     def get(self, digital_human_id: str) -> FakeDigitalHuman | None:
@@ -224,8 +226,8 @@ class FakeDigitalHumans:
     def package_url(self, digital_human_id: str) -> str:
         return f"/avatars/{digital_human_id}/{'ab' * 32}.zip"
 
-    def path(self, digital_human_id: str) -> Path:
-        return self._file
+    def version(self, digital_human_id: str, content_hash: str) -> Path | None:
+        return self._file if content_hash == "ab" * 32 else None
 
     def preview(self, digital_human_id: str) -> bytes:
         return b"\xff\xd8\xff\xd9"
@@ -237,6 +239,20 @@ class FakeDigitalHumans:
         self.created.append((picture, how))
         self.all.append(FakeDigitalHuman(digital_human_id, {"en": how["name"], "zh": how["name"]}, default=False))
         return ["the face is small"]
+
+    async def points(self, digital_human_id: str) -> Edits:
+        await asyncio.sleep(0)
+        if self.fail_with is not None:
+            raise self.fail_with
+        eye = IrisEdit(centre=(12.5, 20), radius=4)
+        return Edits(canvas=(100, 200), style="photo", points={1: (30, 40.5), 0: (10, 20)}, irises={"r": eye})
+
+    async def edit(self, digital_human_id: str, edits: Edits, *, keep_all: bool) -> Sequence[str]:
+        await asyncio.sleep(0)
+        if self.fail_with is not None:
+            raise self.fail_with
+        self.edited.append((digital_human_id, edits, keep_all))
+        return ["the jaw opens less"]
 
     async def delete(self, digital_human_id: str) -> None:
         self.all = [human for human in self.all if human.id != digital_human_id]

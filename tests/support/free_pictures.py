@@ -5,13 +5,12 @@ from __future__ import annotations
 import importlib.util
 from pathlib import Path
 
-import pytest
-
 
 def free_picture(name: str) -> Path:
-    """The file `name` of scikit-image's data; skips the test where the package is not installed."""
+    """The file `name` of scikit-image's data; the package is among the pinned ones of requirements-dev.txt."""
     spec = importlib.util.find_spec("skimage")
-    path = Path(spec.origin).parent / "data" / name if spec is not None and spec.origin else None
-    if path is None or not path.is_file():
-        pytest.skip("scikit-image's pictures are not installed")
+    assert spec is not None, "scikit-image is not installed: run `make setup`"
+    assert spec.origin is not None
+    path = Path(spec.origin).parent / "data" / name
+    assert path.is_file(), f"scikit-image has no {name}: install the version in requirements-dev.txt"
     return path

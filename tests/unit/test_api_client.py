@@ -20,7 +20,10 @@ from mien.client import (
     DigitalHuman,
     Drive,
     DriveStatus,
+    EditedDigitalHuman,
     Extras,
+    FacePoints,
+    Iris,
     McpServer,
     Message,
     MienError,
@@ -33,6 +36,7 @@ from mien.client import (
 )
 from mien.conversation.spec import ExtrasUpdate, McpServerSpec, Priority, ToolSpec, WelcomeSpec
 from mien.errors import UserError
+from mien.face.create.edit import Edits, IrisEdit
 from mien.streams.spec import Voice
 from tests.support.api_harness import APP_ID, SECRET, Api, running_api
 
@@ -152,6 +156,20 @@ async def test_a_driven_digital_human_by_async_client(api: Api, tmp_path: Path) 
     assert_type(made, NewDigitalHuman)
     assert api.humans.created == [(b"\x89PNG", {"name": "小明", "style": "photo", "size": "portrait"})]
     assert made.warnings == ["the face is small"]
+    found = await mien.digital_human_points(made.id)
+    assert_type(found, FacePoints)
+    assert (found.editable, found.canvas, found.points[1], found.irises) == (
+        True,
+        (100, 200),
+        (30, 40.5),
+        {"r": Iris(12.5, 20, 4)},
+    )
+    assert found.groups["brow_r"]
+    edited = await mien.edit_digital_human(made.id, points={1: (31, 40.5)}, irises={"r": Iris(13, 20, 4)}, follow=False)
+    assert edited.warnings == ["the jaw opens less"]
+    assert api.humans.edited[-1][1] == Edits(
+        points={1: (31, 40.5)}, irises={"r": IrisEdit(centre=(13, 20), radius=4)}, follow=False
+    )
     await mien.update_digital_human(made.id, name="Ming", voices={"en": "af_heart"})
     assert await mien.digital_human(made.id) == DigitalHuman(made.id, "Ming", made.avatar_url, False, [])
     own = await mien.list_digital_humans(fetch="own")
@@ -193,6 +211,8 @@ def test_an_upload_synchronously(sync_client: Client) -> None:
         made = mien.create_digital_human(b"\x89PNG", "Ming")
         assert_type(made, NewDigitalHuman)
         assert mien.digital_human(made.id).name == "Ming"
+        line = [(1.0, 2.0), (3.0, 4.0)]
+        assert_type(mien.edit_digital_human(made.id, mouth_line=line, style="illustration"), EditedDigitalHuman)
         task = mien.create_stream_task(made.id, "r", "s")
         assert mien.drive_by_text(task, "Hi", "af_heart") == "drive-1"
 

@@ -34,10 +34,10 @@ def avatars_router(deps: ApiDeps) -> APIRouter:
     async def package(digital_human_id: str, name: str) -> Response:
         if humans.get(digital_human_id) is None:
             return _missing(digital_human_id)
-        # The name is the content's hash: another one is an older package, which is gone.
-        if humans.package_url(digital_human_id) != f"/avatars/{digital_human_id}/{name}.zip":
+        # The name is the content's hash; calls that began before an edit go on with the package of that time.
+        path = humans.version(digital_human_id, name)
+        if path is None:
             return _missing(f"{digital_human_id} with the hash {name}")
-        path = humans.path(digital_human_id)
         return FileResponse(path, media_type="application/zip", headers={"Cache-Control": FOR_EVER})
 
     return router

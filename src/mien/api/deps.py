@@ -13,6 +13,7 @@ from starlette.responses import Response
 
 from mien.api.ids import IdSource
 from mien.conversation.port import InstanceManager
+from mien.face.create.edit import Edits
 from mien.settings import Settings
 from mien.store import Store
 from mien.streams.port import TaskManager
@@ -53,8 +54,8 @@ class DigitalHumans(Protocol):
     def package_url(self, digital_human_id: str) -> str:
         """Path of its package, `/avatars/<id>/<sha256>.zip`; it changes with the package's content."""
 
-    def path(self, digital_human_id: str) -> Path:
-        """The package's file."""
+    def version(self, digital_human_id: str, content_hash: str) -> Path | None:
+        """The file of its package with this SHA-256, the current one or an earlier one that is still kept."""
 
     def preview(self, digital_human_id: str) -> bytes:
         """A small JPEG of its face."""
@@ -63,6 +64,15 @@ class DigitalHumans(Protocol):
         self, digital_human_id: str, picture: bytes, *, name: str, style: Style, size: Size
     ) -> Sequence[str]:
         """Makes one of a picture; returns what there is to say about it. Raises PictureError."""
+
+    async def points(self, digital_human_id: str) -> Edits:
+        """What was found in its picture, everything set. Raises PictureError if it was made before that was kept."""
+
+    async def edit(self, digital_human_id: str, edits: Edits, *, keep_all: bool) -> Sequence[str]:
+        """Rigs one that does not come with Mien again; `keep_all`: every earlier version can still be fetched.
+
+        Returns what there is to say about the result. Raises PictureError for points that make no face, UserError.
+        """
 
     async def delete(self, digital_human_id: str) -> None:
         """Removes one that does not come with Mien. Raises UserError."""

@@ -165,7 +165,10 @@ def edit(
         edits = points.read_bytes()
     except OSError as error:
         raise UserError(f"Could not read {points}: {error.strerror or error}.") from error
-    _out.print(store.edit(avatar_id, edits, new_id=new_id or None), highlight=False)
+    kept, notes = store.edit(avatar_id, edits, new_id=new_id or None)
+    for note in notes:
+        _err.print(f"[yellow]{note}[/yellow]")
+    _out.print(kept, highlight=False)
 
 
 @app.command()

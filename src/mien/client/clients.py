@@ -71,6 +71,8 @@ class _Actions:
     create_digital_human = _Method(humans.create_digital_human)
     update_digital_human = _Method(humans.update_digital_human)
     delete_digital_human = _Method(humans.delete_digital_human)
+    digital_human_points = _Method(humans.digital_human_points)
+    edit_digital_human = _Method(humans.edit_digital_human)
 
     create_stream_task = _Method(streams.create_stream_task)
     stop_stream_task = _Method(streams.stop_stream_task)

@@ -64,6 +64,44 @@ class NewDigitalHuman:
     warnings: Sequence[str]
 
 
+@dataclass(frozen=True, slots=True)
+class Iris:
+    """Centre and radius of an iris, canvas px."""
+
+    x: float
+    y: float
+    radius: float
+
+
+@dataclass(frozen=True, slots=True)
+class FacePoints:
+    """What was found in a picture. Coordinates are px on `canvas` (width, height).
+
+    `points` by number, 0 to 467; `groups` name those that belong together; `irises` by side, "r" and "l" of the person;
+    `mouth_line` of a mouth that is drawn as a line, else None; `range`: least x, least y, most x, most y.
+    """
+
+    package_url: str
+    editable: bool
+    style: Literal["photo", "illustration"]
+    canvas: tuple[int, int]
+    range: tuple[float, float, float, float]
+    groups: Mapping[str, Sequence[int]]
+    points: Mapping[int, tuple[float, float]]
+    irises: Mapping[Literal["r", "l"], Iris]
+    mouth_line: Sequence[tuple[float, float]] | None
+
+
+@dataclass(frozen=True, slots=True)
+class EditedDigitalHuman:
+    """The new version of a digital human. `warnings` say what its face cannot do as far as usual."""
+
+    id: str
+    avatar_url: str
+    package_url: str
+    warnings: Sequence[str]
+
+
 def list_digital_humans(
     *, fetch: Literal["all", "public", "own"] = "all", offset: int = 0, limit: int = 20
 ) -> Operation[DigitalHumanPage]:
@@ -134,6 +172,53 @@ def update_digital_human(
 def delete_digital_human(digital_human_id: str) -> Operation[None]:
     """MienDeleteDigitalHuman; refused while it is shown somewhere."""
     return Operation("MienDeleteDigitalHuman", {"DigitalHumanId": digital_human_id}, nothing)
+
+
+def digital_human_points(digital_human_id: str) -> Operation[FacePoints]:
+    """MienGetDigitalHumanPoints: what was found in its picture."""
+    return Operation("MienGetDigitalHumanPoints", {"DigitalHumanId": digital_human_id}, _points)
+
+
+def edit_digital_human(
+    digital_human_id: str,
+    *,
+    points: Mapping[int, tuple[float, float]] | None = None,
+    irises: Mapping[Literal["r", "l"], Iris] | None = None,
+    mouth_line: Sequence[tuple[float, float]] | None = None,
+    style: Literal["photo", "illustration"] | None = None,
+    follow: bool = True,
+) -> Operation[EditedDigitalHuman]:
+    """MienEditDigitalHuman: what is left out stays; `follow`: points around a moved one go along."""
+    body = given(
+        DigitalHumanId=digital_human_id,
+        Points=[{"Id": number, "X": x, "Y": y} for number, (x, y) in (points or {}).items()],
+        Irises=[{"Side": s, "X": iris.x, "Y": iris.y, "Radius": iris.radius} for s, iris in (irises or {}).items()],
+        MouthLine=None if mouth_line is None else [{"X": x, "Y": y} for x, y in mouth_line],
+        Style=style,
+        Follow=follow,
+    )
+    return Operation(
+        "MienEditDigitalHuman",
+        body,
+        lambda data: EditedDigitalHuman(
+            data["DigitalHumanId"], data["AvatarUrl"], data["ClientInferencePackageUrl"], data["Warnings"]
+        ),
+    )
+
+
+def _points(wire: JsonObject) -> FacePoints:
+    line, bounds = wire["MouthLine"], wire["Range"]
+    return FacePoints(
+        package_url=wire["ClientInferencePackageUrl"],
+        editable=wire["Editable"],
+        style=wire["Style"],
+        canvas=(wire["Canvas"]["Width"], wire["Canvas"]["Height"]),
+        range=(bounds["Left"], bounds["Top"], bounds["Right"], bounds["Bottom"]),
+        groups={group["Name"]: group["Points"] for group in wire["Groups"]},
+        points={point["Id"]: (point["X"], point["Y"]) for point in wire["Points"]},
+        irises={iris["Side"]: Iris(iris["X"], iris["Y"], iris["Radius"]) for iris in wire["Irises"]},
+        mouth_line=None if line is None else [(point["X"], point["Y"]) for point in line],
+    )
 
 
 def _human(wire: JsonObject) -> DigitalHuman:

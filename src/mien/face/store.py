@@ -3,8 +3,10 @@ pictures on first use."""
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
+import shutil
 import threading
 import uuid
 from collections.abc import Mapping
@@ -29,7 +31,8 @@ log = structlog.get_logger(__name__)
 DEFAULTS_DIR = Path(__file__).with_name("defaults")
 
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
-_FORMAT = 5
+_HASH = re.compile(r"[0-9a-f]{64}")
+_FORMAT = 6
 """Raised when packages made by an earlier build of Mien should be made again from the default pictures."""
 
 
@@ -97,6 +100,7 @@ class PackageStore:
         self._lock = threading.Lock()
         self._opened: dict[Path, tuple[int, Package]] = {}
         self._names: dict[Path, tuple[int, str]] = {}
+        self._hashes: dict[Path, tuple[int, str]] = {}
 
     def resolve(self, avatar_id: str) -> str:
         """The id behind an alias, or the id itself."""
@@ -184,9 +188,15 @@ class PackageStore:
         """What was found in its picture, as JSON that `edit` takes back. Raises UnknownAvatar, PictureError."""
         return export_points(self.get(avatar_id)).model_dump_json(indent=1)
 
-    def edit(self, avatar_id: str, edits: Edits | bytes | str, *, new_id: str | None = None) -> str:
-        """Rigs it again with corrected points, under a second; returns the id it is kept under. One that comes with
-        Mien needs a `new_id`. Raises UnknownAvatar, PictureError("edit")."""
+    def edit(
+        self, avatar_id: str, edits: Edits | bytes | str, *, new_id: str | None = None, keep_all: bool = False
+    ) -> tuple[str, tuple[str, ...]]:
+        """Rigs it again with corrected points, under a second; returns the id it is kept under, and sentences about
+        what had to be limited. One that comes with Mien needs a `new_id`.
+
+        The version before stays to be had by `version`; those before it too with `keep_all`, for calls that go on.
+        Raises UnknownAvatar, PictureError("edit").
+        """
         wanted = self._checked(self.resolve(avatar_id))
         target = self._checked(new_id or wanted)
         if any(human.id == target for human in default_humans()):
@@ -194,8 +204,26 @@ class PackageStore:
                 f"{avatar_id} comes with Mien and stays as it is; keep the edited one under another id."
             )
         parsed = edits if isinstance(edits, Edits) else parse_edits(edits)
-        self._keep(target, rerig_file(self.path(wanted).read_bytes(), parsed))
-        return target
+        made, notes = rerig_file(self.path(wanted).read_bytes(), parsed)
+        self._put_aside(target, keep_all=keep_all)
+        self._keep(target, made)
+        return target, notes
+
+    def version(self, avatar_id: str, content_hash: str) -> Path | None:
+        """The zip with this SHA-256, when it is the current one of this id or an earlier one that was kept."""
+        earlier = self._versions(avatar_id) / f"{content_hash}.zip"
+        if _HASH.fullmatch(content_hash) and earlier.is_file():
+            return earlier
+        path = self.path(avatar_id)
+        return path if self.content_hash(path) == content_hash else None
+
+    def content_hash(self, path: Path) -> str:
+        """SHA-256 of a zip of this store, in hex; read again only when the file has changed."""
+        changed = path.stat().st_mtime_ns
+        known = self._hashes.get(path)
+        if known is None or known[0] != changed:
+            known = self._hashes[path] = (changed, hashlib.sha256(path.read_bytes()).hexdigest())
+        return known[1]
 
     def delete(self, avatar_id: str) -> None:
         """Removes an own digital human. Raises UnknownAvatar; a default one cannot be removed."""
@@ -205,6 +233,7 @@ class PackageStore:
                 raise UnknownAvatar(f"{avatar_id} comes with Mien and cannot be deleted.")
             raise UnknownAvatar(f"There is no digital human {avatar_id!r}.")
         path.unlink()
+        shutil.rmtree(self._versions(avatar_id), ignore_errors=True)
         with self._lock:
             self._opened.pop(path, None)
 
@@ -223,6 +252,22 @@ class PackageStore:
         partial = path.with_name(path.name + ".part")
         partial.write_bytes(data)
         partial.replace(path)
+
+    def _put_aside(self, avatar_id: str, *, keep_all: bool) -> None:
+        """Keeps the current zip under its hash, instead of the earlier ones unless `keep_all`."""
+        path, folder = self._path(avatar_id), self._versions(avatar_id)
+        if not path.is_file():
+            return
+        if not keep_all:
+            shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True, exist_ok=True)
+        aside = folder / f"{self.content_hash(path)}.zip"
+        partial = aside.with_name(aside.name + ".part")
+        shutil.copyfile(path, partial)
+        partial.replace(aside)
+
+    def _versions(self, avatar_id: str) -> Path:
+        return self.root / "versions" / self._checked(avatar_id)
 
     def _checked(self, avatar_id: str) -> str:
         if not _ID.fullmatch(avatar_id):

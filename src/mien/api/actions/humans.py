@@ -44,7 +44,7 @@ async def get_digital_human_list(call: Call, body: wire.GetDigitalHumanList) -> 
 @action(GROUP, wire.OneHuman, name="GetDigitalHumanInfo", failure=_FAILURE, result=wire.HumanInfo, product=STREAMS)
 async def get_digital_human_info(call: Call, body: wire.OneHuman) -> JsonObject:
     """Describes a digital human."""
-    return _wire(call, await _find(call, body.DigitalHumanId))
+    return _wire(call, await find_by_id(call, body.DigitalHumanId))
 
 
 @action(
@@ -52,7 +52,7 @@ async def get_digital_human_info(call: Call, body: wire.OneHuman) -> JsonObject:
 )
 async def get_digital_human_render_info(call: Call, body: wire.OneHuman) -> JsonObject:
     """Tells what a client needs to draw a digital human itself."""
-    human = await _find(call, body.DigitalHumanId)
+    human = await find_by_id(call, body.DigitalHumanId)
     return {
         "ClientInferencePackageUrl": call.base_url + call.deps.digital_humans.package_url(human.id),
         "IsSupportSmallImageMode": True,
@@ -64,7 +64,7 @@ async def get_timbre_list(call: Call, body: wire.GetTimbreList) -> JsonObject:
     """Lists the voices of this server, or a digital human's own."""
     voices = list(call.deps.timbres())
     if body.DigitalHumanId:
-        own = (await _find(call, body.DigitalHumanId)).voices
+        own = (await find_by_id(call, body.DigitalHumanId)).voices
         voices = [voice for voice in voices if voice in own.values()]
     page = voices[body.Offset : body.Offset + body.Limit]
     return {
@@ -95,13 +95,13 @@ async def create_digital_human(call: Call, body: MienCreateDigitalHuman) -> Json
         if isinstance(error, PictureError) and error.reason != "models_missing":
             raise ApiError(_PARAMETER, str(error)) from error
         raise
-    return {"DigitalHumanId": human_id, "AvatarUrl": _picture(call, human_id), "Warnings": list(notes)}
+    return {"DigitalHumanId": human_id, "AvatarUrl": picture_url(call, human_id), "Warnings": list(notes)}
 
 
 @action(GROUP, MienUpdateDigitalHuman, failure=_PARAMETER)
 async def update_digital_human(call: Call, body: MienUpdateDigitalHuman) -> None:
     """Changes the name or the voices of a digital human of this app; what runs keeps what it has."""
-    human = await _own(call, body.DigitalHumanId)
+    human = await find_own(call, body.DigitalHumanId)
     voices = _voices(call, body.Voices) if body.Voices is not None else None
     await call.deps.store.digital_humans.update(human.id, name=body.Name, voices=voices)
 
@@ -109,7 +109,7 @@ async def update_digital_human(call: Call, body: MienUpdateDigitalHuman) -> None
 @action(GROUP, wire.OneHuman, name="MienDeleteDigitalHuman", failure=_PARAMETER)
 async def delete_digital_human(call: Call, body: wire.OneHuman) -> None:
     """Removes a digital human of this app that is shown nowhere."""
-    human = await _own(call, body.DigitalHumanId)
+    human = await find_own(call, body.DigitalHumanId)
     if call.deps.shown(human.id):
         raise ApiError(
             _PARAMETER, f"{human.id} is being shown: end the instances and tasks that use it, then delete it again"
@@ -118,12 +118,14 @@ async def delete_digital_human(call: Call, body: wire.OneHuman) -> None:
     await call.deps.store.digital_humans.remove(human.id)
 
 
-async def _find(call: Call, digital_human_id: str) -> Human:
+async def find_by_id(call: Call, digital_human_id: str) -> Human:
+    """A digital human that this app may use. Raises ApiError."""
     return await find_human(call.deps, call.app.app_id, digital_human_id, member="DigitalHumanId")
 
 
-async def _own(call: Call, digital_human_id: str) -> Human:
-    human = await _find(call, digital_human_id)
+async def find_own(call: Call, digital_human_id: str) -> Human:
+    """A digital human that this app may change. Raises ApiError."""
+    human = await find_by_id(call, digital_human_id)
     if human.default:
         raise ApiError(_PARAMETER, f"{human.id} comes with Mien and can neither be changed nor deleted")
     if human.owner is None:
@@ -149,11 +151,12 @@ def _wire(call: Call, human: Human) -> JsonObject:
     return {
         "DigitalHumanId": human.id,
         "Name": human.name.get("en") or next(iter(human.name.values()), human.id),
-        "AvatarUrl": _picture(call, human.id),
+        "AvatarUrl": picture_url(call, human.id),
         "IsPublic": human.owner is None,
         "Actions": [{"Action": gesture, "PreviewUrl": ""} for gesture in human.gestures],
     }
 
 
-def _picture(call: Call, human_id: str) -> str:
+def picture_url(call: Call, human_id: str) -> str:
+    """Where its preview picture lies."""
     return f"{call.base_url}/avatars/{human_id}/preview.jpg"

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from mien.api.schemas.base import Checked, Wire, utf8
+from mien.face.create.topology import N_POINTS
 
 PICTURE_BYTES = 30 * 2**20
 NameText = Annotated[str, utf8(256), Checked(lambda name: bool(name.strip()), "a text of 1 to 256 bytes, not blank")]
@@ -47,6 +48,42 @@ class MienUpdateDigitalHuman(Wire):
     Voices: OwnVoices | None = Field(default=None, description="Replaces all of its voices; `{}` takes them away")
 
 
+_Px = Annotated[float, Field(ge=-8192, le=8192, allow_inf_nan=False)]
+
+
+class PointPlace(Wire):
+    """A place on the canvas, px from its upper left corner."""
+
+    X: _Px
+    Y: _Px
+
+
+class FacePoint(PointPlace):
+    """One of the 468 points of a face."""
+
+    Id: Annotated[int, Field(ge=0, le=N_POINTS - 1)]
+
+
+class IrisCircle(PointPlace):
+    """An iris; the subject's right or left eye."""
+
+    Side: Literal["r", "l"]
+    Radius: Annotated[float, Field(gt=1, lt=1000, allow_inf_nan=False)]
+
+
+class MienEditDigitalHuman(Wire):
+    """MienEditDigitalHuman: what is left out stays; members are those of MienGetDigitalHumanPoints."""
+
+    DigitalHumanId: Annotated[str, Field(min_length=1, max_length=128)]
+    Points: list[FacePoint] = Field(default=[], max_length=N_POINTS)
+    Irises: list[IrisCircle] = Field(default=[], max_length=2)
+    MouthLine: list[PointPlace] | None = Field(
+        default=None, min_length=2, max_length=64, description="Of a mouth that is drawn as a line, all of its points"
+    )
+    Style: Literal["photo", "illustration"] | None = None
+    Follow: bool = Field(default=True, description="Whether points around a moved one that are not named go along")
+
+
 # Answers
 
 
@@ -56,3 +93,50 @@ class HumanCreated(Wire):
     DigitalHumanId: str
     AvatarUrl: str
     Warnings: list[str] = Field(description="What could be better about the picture, in sentences")
+
+
+class CanvasSize(Wire):
+    """Size of the canvas that points lie on, px."""
+
+    Width: int
+    Height: int
+
+
+class PointRange(Wire):
+    """Where points may lie, px."""
+
+    Left: float
+    Top: float
+    Right: float
+    Bottom: float
+
+
+class PointGroup(Wire):
+    """A name for points that belong together, in the order an editor joins them."""
+
+    Name: str
+    Points: list[int]
+
+
+class HumanPoints(Wire):
+    """What was found in the picture of a digital human."""
+
+    DigitalHumanId: str
+    ClientInferencePackageUrl: str
+    Editable: bool = Field(description="Whether MienEditDigitalHuman takes it: it belongs to this app")
+    Style: Literal["photo", "illustration"]
+    Canvas: CanvasSize
+    Range: PointRange
+    Groups: list[PointGroup]
+    Points: list[FacePoint]
+    Irises: list[IrisCircle]
+    MouthLine: list[PointPlace] | None = Field(default=None, description="`null` unless its mouth is drawn as a line")
+
+
+class HumanEdited(Wire):
+    """The new version of a digital human."""
+
+    DigitalHumanId: str
+    AvatarUrl: str
+    ClientInferencePackageUrl: str
+    Warnings: list[str] = Field(description="What its face cannot do as far as usual, in sentences")

@@ -13,12 +13,16 @@ from mien.face.create import topology as topo
 from mien.face.create.errors import PictureError
 from mien.face.create.faceframe import FaceFrame
 from mien.face.create.points import FacePoints, FoundIris, FoundMouthLine, recorded
-from mien.face.create.rig import rig_face
+from mien.face.create.rig import Rigged, rig_face
 from mien.face.create.scene import Scene
-from mien.face.format import Package, Side, Style, image_entries, pack, read_package
+from mien.face.format import Package, PackageError, Side, Style, image_entries, pack, read_package
 
 Doubles = NDArray[np.float64]
 
+REACH = 0.25
+"""How far outside the canvas points may lie, in canvas widths and heights: a hairline, say, that the picture cuts."""
+IRIS = (0.08, 0.50)
+"""Radius of an iris in widths of its eye."""
 FOLLOW = 0.14
 """Points that nobody moved follow the nearest moved ones within about this distance, face units."""
 
@@ -101,20 +105,35 @@ def export_points(package: Package) -> Edits:
     )
 
 
+def allowed_range(size: tuple[int, int]) -> tuple[tuple[float, float], tuple[float, float]]:
+    """The least and the largest x, then y, that a point may have on a canvas of this size, px."""
+    width, height = size
+    return (-REACH * width, (1 + REACH) * width), (-REACH * height, (1 + REACH) * height)
+
+
 def rerig(package: Package, edits: Edits) -> Package:
     """The package rigged anew with corrected points; picture and background stay. Under a second, without networks.
     Raises PictureError("edit") when the points make no face."""
+    return _rerigged(package, edits).package
+
+
+def rerig_file(data: bytes, edits: Edits) -> tuple[bytes, tuple[str, ...]]:
+    """`rerig` for the bytes of a package: the pictures in it are kept bit by bit. Also returns sentences about what
+    had to be limited. Raises PackageError, PictureError."""
+    rigged = _rerigged(read_package(data), edits)
+    made = pack(rigged.package, images=image_entries(data))
+    try:
+        read_package(made)
+    except PackageError as error:
+        raise PictureError("edit", f"These points make no face that can be moved: {error}") from error
+    return made, rigged.notes
+
+
+def _rerigged(package: Package, edits: Edits) -> Rigged:
     found = apply_edits(_found(package), edits)
     _check(found, package.size)
     scene = Scene(package.picture, package.matte, package.plate, package.transparent, found.points, ())
-    return rig_face(scene, package.picture, found, name=package.name).package
-
-
-def rerig_file(data: bytes, edits: Edits) -> bytes:
-    """`rerig` for the bytes of a package: the pictures in it are kept bit by bit. Raises PackageError, PictureError."""
-    made = pack(rerig(read_package(data), edits), images=image_entries(data))
-    read_package(made)
-    return made
+    return rig_face(scene, package.picture, found, name=package.name)
 
 
 def apply_edits(found: FacePoints, edits: Edits) -> FacePoints:
@@ -169,11 +188,12 @@ def _found(package: Package) -> FacePoints:
 def _check(found: FacePoints, size: tuple[int, int]) -> None:
     """Refuses points that make no face, in words an editor can show."""
     xy = found.points[:, :2]
+    for n, point in enumerate(xy):
+        _check_place(f"Point {n}", point, size)
+    for n, point in enumerate(found.mouth_line.line if found.mouth_line is not None else ()):
+        _check_place(f"Point {n} of the mouth line", point, size)
     if float(np.linalg.norm(xy[topo.OUTER_EYE_L] - xy[topo.OUTER_EYE_R])) < 20:
         raise PictureError("edit", "The outer eye corners (33, 263) are less than 20 pixels apart.")
-    low, high = xy.min(0), xy.max(0)
-    if (low < -0.25 * np.array(size)).any() or (high > 1.25 * np.array(size)).any():
-        raise PictureError("edit", f"Points lie far outside the canvas of {size[0]} x {size[1]} pixels.")
     p = FaceFrame.of(found.points).to_face(xy)
     if p[topo.CHIN, 1] < p[topo.MOUTH_R, 1] or p[topo.MOUTH_R, 0] >= p[topo.MOUTH_L, 0]:
         raise PictureError("edit", "The mouth lies below the chin or its corners (61, 291) are exchanged.")
@@ -187,3 +207,34 @@ def _check(found: FacePoints, size: tuple[int, int]) -> None:
         if float(gap.min()) < -0.03:
             a = int(gap.argmin()) + 1
             raise PictureError("edit", f"{name}: the lower line lies above the upper one (points {up[a]} and {lo[a]}).")
+    for side, iris in found.irises.items():
+        _check_iris(side, iris, xy)
+
+
+def _check_place(name: str, point: Doubles, size: tuple[int, int]) -> None:
+    for axis, value, (least, most) in zip("xy", point, allowed_range(size), strict=True):
+        if not least <= value <= most:
+            raise PictureError(
+                "edit",
+                f"{name} has {axis} = {value:.0f}; on this canvas of {size[0]} x {size[1]} pixels it can be from "
+                f"{least:.0f} to {most:.0f}.",
+            )
+
+
+def _check_iris(side: Side, iris: FoundIris, xy: Doubles) -> None:
+    upper, lower = xy[list(topo.EYE_UPPER[side])], xy[list(topo.EYE_LOWER[side])]
+    width = float(np.linalg.norm(upper[-1] - upper[0]))
+    least, most = (share * width for share in IRIS)
+    if not least <= iris.radius <= most:
+        raise PictureError(
+            "edit",
+            f"Iris {side} has a radius of {iris.radius:.1f}; in this eye it can be from {least:.1f} to {most:.1f}.",
+        )
+    middle = (upper.mean(0) + lower.mean(0)) / 2
+    for axis, value, centre in zip("xy", iris.centre, middle, strict=True):
+        if abs(value - centre) > 0.5 * width:
+            raise PictureError(
+                "edit",
+                f"Iris {side} has its centre at {axis} = {value:.0f}; in this eye it can be from "
+                f"{centre - 0.5 * width:.0f} to {centre + 0.5 * width:.0f}.",
+            )

@@ -22,6 +22,13 @@ Rect = tuple[float, float, float, float]
 _LOWER_CONTOUR = tuple(range(9))
 _UPPER_CONTOUR = (0, *range(9, 16), 8)
 
+BESIDE = (0.02, 0.04, 0.06, 0.08)
+"""How far beside its corners an eye's skin is looked at, eye widths."""
+LASH_CONTRAST = 0.55
+"""By how much of the skin's luminance a whole lash line is darker than the skin."""
+LASH_DARKEST = 0.34
+"""A closed eye's lashes are at most this bright, in luminances of the skin: lying together they look darker."""
+
 
 @dataclass(frozen=True, slots=True)
 class EyeModel:
@@ -307,7 +314,16 @@ def _lid_texture(
     above = skin(up, [-lid_height - d for d in (0.006, 0.014, 0.022, 0.032)], 9.0)
     below = skin(lo, [0.025, 0.04, 0.055, 0.07, 0.085], 9.0)
     v = ((np.arange(h) + 0.5) / h)[:, None]
-    ball = above * 0.40 + below * 0.60
+    ball = above * 0.50 + below * 0.50
+    # Towards its corners it takes the tone of the skin beside them, so that its ends do not stand out.
+    width = float(upper[-1, 0] - upper[0, 0])
+    reach = np.array([[d, 0.0] for d in BESIDE]) * width
+    corners = np.stack([upper[0] - reach, upper[-1] + reach])
+    beside = np.median(sample_points(image, frame.to_px(corners)), axis=1)
+    near = smooth_step(0.35, 1.0, np.abs(u * 2 - 1))[:, None]
+    ends_tone = np.where(u[:, None] < 0.5, beside[0], beside[1])
+    ball = ball * (1 - 0.75 * near) + ends_tone * 0.75 * near
+    edge = edge * (1 - 0.60 * near) + ends_tone * 0.60 * near
     tone = smooth_step(0.0, 0.70, v)[..., None]
     mixed = edge[None] * (1 - tone) + ball[None] * tone
     shade = 0.985 + 0.03 * np.exp(-(((v - 0.50) / 0.25) ** 2)) - 0.07 * smooth_step(0.72, 1.0, v)
@@ -316,8 +332,8 @@ def _lid_texture(
     rgb = mixed * np.stack([shade**0.9, shade, shade**1.06], -1)
     grain = float(np.clip(opening, 0, 0.2)) * 8
     noise = cv2.GaussianBlur(np.random.default_rng(3).normal(0, 1, (h, w)).astype(np.float32), (0, 0), 0.9) * grain
-    ends = smooth_step(0.0, 0.035, np.minimum(u, 1 - u))[None]
-    alpha = smooth_step(0.0, 0.22, v) * ends
+    ends = smooth_step(0.0, 0.06, np.minimum(u, 1 - u))[None]
+    alpha = smooth_step(0.0, 0.24, v) * ends
     return rgba(rgb + noise[..., None], alpha)
 
 
@@ -333,7 +349,9 @@ def _lash_texture(image: Bytes, frame: FaceFrame, upper: Doubles, lid_height: fl
     )
     dark = np.percentile(along.reshape(-1, 3), 12, axis=0)
     skin = np.percentile(sample_points(image, frame.to_px(upper[1:-1] - [0, 2.5 * lid_height])[None])[0], 60, axis=0)
-    contrast = float(np.clip((luminance(skin) - luminance(dark)) / 90, 0.35, 1.0))
+    # Weber contrast: on dark skin a lash line of the same ink differs by fewer steps and is no less black.
+    seen = float(luminance(skin) - luminance(dark)) / max(float(luminance(skin)), 1.0)
+    contrast = float(np.clip(seen / LASH_CONTRAST, 0.45, 1.0))
     line = 0.058 / (0.058 + 0.110)  # where the lid edge lies in the strip
     body = np.exp(-(((v - line - 0.04) / np.where(v < line, 0.10, 0.15)) ** 2))
     rng = np.random.default_rng(5)
@@ -341,4 +359,5 @@ def _lash_texture(image: Bytes, frame: FaceFrame, upper: Doubles, lid_height: fl
     hairs = strands * np.clip((v - line) / 0.1, 0, 1) * np.clip(1 - (v - line) / 0.60, 0, 1) ** 1.5 * 0.55
     ends = np.sin(np.pi * np.clip(u, 0, 1)) ** 0.7
     alpha = np.clip(0.72 * body + hairs, 0, 1) * ends * contrast
-    return rgba(np.broadcast_to(np.minimum(dark, 110.0), (h, w, 3)), alpha)
+    ink = dark * min(1.0, LASH_DARKEST * float(luminance(skin)) / max(float(luminance(dark)), 1.0))
+    return rgba(np.broadcast_to(np.minimum(ink, 110.0), (h, w, 3)), alpha)

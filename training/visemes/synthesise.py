@@ -1,6 +1,6 @@
 """Makes the training speech: clips with the times of their sounds, from several synthesisers, zh and en.
 
-    python training/visemes/synthesise.py kokoro --out DATA --voices KOKORO_JS/voices --minutes 100
+    python training/visemes/synthesise.py kokoro --out DATA --voices KOKORO_JS/voices --minutes 60 --jobs 16
     python training/visemes/synthesise.py espeak --out DATA --minutes 60
     python training/visemes/synthesise.py flite --out DATA --minutes 40
 

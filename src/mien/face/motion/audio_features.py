@@ -41,6 +41,7 @@ class MelBands:
         self._hop = round(rate * AUDIO_HOP)
         self._size = round(rate * AUDIO_WINDOW)
         self._window = np.hanning(self._size + 2)[1:-1].astype(np.float32)
+        self._mean = np.full((self._size, 1), 1 / self._size, np.float32)
         self._fft = 1 << (self._size - 1).bit_length()
         self._filters = _mel_filters(rate, self._fft) * np.float32(2 / self._fft / float((self._window**2).sum()))
         self._tail = np.zeros(self._size - self._hop, np.float32)
@@ -53,17 +54,24 @@ class MelBands:
         Hop i ends at `(i + 1) * AUDIO_HOP` and is about the middle of its window, 12.5 ms earlier. Float input in int16
         range is taken too; NaN and infinities count as silence.
         """
-        samples = np.nan_to_num(pcm.astype(np.float32), nan=0.0, posinf=0.0, neginf=0.0)
-        self._pending = np.concatenate([self._pending, np.clip(samples, -32768, 32767) / np.float32(32768)])
+        samples = pcm.astype(np.float32)
+        if pcm.dtype != np.int16:
+            samples = np.clip(np.nan_to_num(samples, nan=0.0, posinf=0.0, neginf=0.0), -32768, 32767)
+        samples *= np.float32(1 / 32768)
+        self._pending = np.concatenate([self._pending, samples])
         hops = len(self._pending) // self._hop
         if not hops:
             return np.zeros((0, BANDS), np.float32), np.zeros(0, np.float32)
         block, self._pending = self._pending[: hops * self._hop], self._pending[hops * self._hop :]
         stretch = np.concatenate([self._tail, block])
         self._tail = stretch[hops * self._hop :]
-        frames = np.lib.stride_tricks.sliding_window_view(stretch, self._size)[:: self._hop][:hops]
-        spectrum = np.fft.rfft((frames - frames.mean(1, keepdims=True)) * self._window, self._fft)
-        power = (spectrum.real**2 + spectrum.imag**2).astype(np.float32)
+        # Overlapping windows without a copy: `stretch` holds `_size - _hop` samples more than the hops.
+        step = stretch.itemsize
+        frames = np.ndarray((hops, self._size), np.float32, stretch, strides=(self._hop * step, step))
+        spectrum = np.fft.rfft((frames - frames @ self._mean) * self._window, self._fft)
+        heard = spectrum[:, : len(self._filters)]
+        power = np.square(heard.real)
+        power += np.square(heard.imag)
         bands = power @ self._filters
         level = 10 * np.log10(bands.sum(1) + np.float32(1e-9))
         # A running maximum that fades, for all hops at once.
@@ -71,13 +79,18 @@ class MelBands:
         peak = np.maximum.accumulate(np.concatenate([[np.float32(self._peak_db)], level + fade]))[1:] - fade
         peak = np.maximum(peak, FLOOR_DB + 12)
         self._peak_db = float(peak[-1])
-        decibels = 10 * np.log10(bands + np.float32(1e-9))
-        relative = (decibels - peak[:, None] + _RANGE_DB) / np.float32(_RANGE_DB / 2) - 1
-        return np.clip(relative, -1, 1.2).astype(np.float32), level.astype(np.float32)
+        bands += np.float32(1e-9)
+        relative = np.log10(bands, out=bands)
+        relative *= np.float32(10 / (_RANGE_DB / 2))
+        relative += (np.float32(_RANGE_DB) - peak[:, None]) / np.float32(_RANGE_DB / 2) - np.float32(1)
+        return np.minimum(np.maximum(relative, np.float32(-1)), np.float32(1.2)), level
 
 
 def _mel_filters(rate: int, fft: int) -> NDArray[np.float32]:
-    """Triangles on the mel scale, shape (fft // 2 + 1, BANDS). Narrow ones at least reach the nearest bin."""
+    """Triangles on the mel scale for the n bins up to the last that counts, shape (n, BANDS).
+
+    Narrow ones at least reach the nearest bin.
+    """
     frequency = np.fft.rfftfreq(fft, 1 / rate)
     edges = _from_mel(np.linspace(_to_mel(_LOWEST), _to_mel(_HIGHEST), BANDS + 2))
     low, mid, high = edges[:-2], edges[1:-1], edges[2:]
@@ -86,7 +99,8 @@ def _mel_filters(rate: int, fft: int) -> NDArray[np.float32]:
     fall = (np.maximum(high, mid + bin_width) - frequency[:, None]) / np.maximum(high - mid, bin_width)
     filters = np.clip(np.minimum(rise, fall), 0, None)
     filters[:, mid > rate / 2] = 0
-    result: NDArray[np.float32] = filters.astype(np.float32)
+    used = int(np.flatnonzero(filters.any(1))[-1]) + 1
+    result: NDArray[np.float32] = filters[:used].astype(np.float32)
     return result
 
 

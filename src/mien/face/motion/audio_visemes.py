@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mien.face.motion.audio_features import FLOOR_DB, MelBands
-from mien.face.motion.coarticulation import FV, JAW, MOUTH, PRESS, lay_closures, smoothstep
+from mien.face.motion.coarticulation import JAW, MOUTH, lay_closures, smoothstep
 from mien.face.motion.timing import (
     AUDIO_CLOSE,
     AUDIO_HOP,
@@ -42,16 +42,21 @@ none and the voice's envelope clearly better; with all of it the first suffers."
 _SOFTEST, _LOUDEST = 0.15, 1.3
 """Opening for no sound at all, and at most; 1 for the usual level."""
 
-_SYLLABLE: Final = (0.1, 0.25, 0.3, 0.25, 0.1)
+_SYLLABLE: Final = np.array([0.1, 0.25, 0.3, 0.25, 0.1], np.float32)
 _AROUND: Final = len(_SYLLABLE) // 2
 """Smoothing of the level over 50 ms, a syllable and not a pitch period, and how far it looks to both sides."""
 
+_CLOSE, _PART, _SETTLE = AUDIO_HOP / AUDIO_CLOSE, AUDIO_HOP / AUDIO_PART, AUDIO_HOP / AUDIO_SETTLE
+"""How far a gate moves in one row at most."""
+
+_SILENT: Final = 10 ** (FLOOR_DB / 20)
 _VOICED: Final = 0.1
 _MEMORY: Final = 200
 """Share of the usual level below which a moment does not count towards it, and over how many (of 10 ms) it is taken."""
 
-_STRETCH: Final = 0.5
-"""Seconds analysed at once at most, a millisecond or two of work between two frames."""
+_STRETCH: Final = 0.08
+"""Seconds analysed at once at most: half a millisecond of work between two frames, in products so small that numpy's
+library keeps them on one core. More at once is shared out to threads that spin while they wait for each other."""
 
 _FLUSH: Final = 0.3
 """Seconds of silence behind a clip in which the mouth closes."""
@@ -66,14 +71,14 @@ class AudioMouth:
         self._rate = rate
         weights = packaged()
         self._net = VisemeNet(weights)
-        self._columns = [weights.outputs.index(name) for name in MOUTH]
-        self._speech = weights.outputs.index("speech")
+        self._columns = np.array([weights.outputs.index(name) for name in MOUTH])
+        self._gated = np.array([weights.outputs.index(name) for name in ("press", "fv", "speech")])
         # Time of the first row: the middle of the hop it tells of, less what holding and following gates add.
         self._begin = AUDIO_HOP - AUDIO_WINDOW / 2 - weights.lookahead * AUDIO_HOP - _GATES_LATE
         self._levels = np.full(weights.lookahead + _AROUND, FLOOR_DB - 1, np.float32)
         self._usual, self._voiced = 0.0, 0
         self._quiet = 0
-        self._gates = [0.0, 0.0, 0.0]
+        self._gates = 0.0, 0.0, 0.0
         self._likely = np.zeros((1, 2), np.float32)
         self._waiting: deque[NDArray[np.int16]] = deque()
         self._rows: list[NDArray[np.float32]] = []
@@ -82,7 +87,7 @@ class AudioMouth:
     def push(self, pcm: NDArray[np.int16]) -> None:
         """Takes mono audio; any length. Float input in int16 range is taken too, NaN as silence.
 
-        It is analysed when a pose needs it: long stretches cost a quarter of what short ones do.
+        It is analysed when a pose needs it, as much of it at once as is sensible.
         """
         if len(pcm):
             self._waiting.append(pcm)
@@ -134,13 +139,13 @@ class AudioMouth:
         seen = self._net.push(bands)
         self._levels = np.concatenate([self._levels, levels])
         due, self._levels = self._levels[: len(seen) + 2 * _AROUND], self._levels[len(seen) :]
-        curve = np.clip(seen[:, self._columns], 0, 1)
-        gates = np.concatenate([self._likely, _between(curve[:, [PRESS, FV]], _CLOSED_FROM, _CLOSED_AT)])
+        curve = seen.take(self._columns, axis=1)
+        likely = _between(seen.take(self._gated, axis=1), _FROM, _AT)
+        gates = np.concatenate([self._likely, likely[:, :2]])
         self._likely = gates[-1:]
         # A closure is held for two rows at least, so that one of 25 frames a second meets it nearly at its deepest.
-        held = np.maximum(gates[:-1], gates[1:])
-        awake = _between(seen[:, self._speech], _SPEECH_FROM, _SPEECH_AT)
-        shown = self._follow(np.column_stack([held, awake]), due[_AROUND : len(seen) + _AROUND])
+        np.maximum(gates[:-1], gates[1:], out=likely[:, :2])
+        shown = self._follow(likely, due[_AROUND : len(seen) + _AROUND])
         curve[:, JAW] *= self._swing(due)
         lay_closures(curve, shown[:, 0], shown[:, 1])
         curve *= smoothstep(shown[:, 2])[:, None]
@@ -151,35 +156,36 @@ class AudioMouth:
 
         Where nothing has sounded for a moment the mouth sleeps, whatever is wanted.
         """
-        rises = (AUDIO_HOP / AUDIO_CLOSE, AUDIO_HOP / AUDIO_CLOSE, AUDIO_HOP / AUDIO_SETTLE)
-        falls = (AUDIO_HOP / AUDIO_PART, AUDIO_HOP / AUDIO_PART, AUDIO_HOP / AUDIO_SETTLE)
-        shown = np.empty_like(wanted)
-        for i, (targets, level) in enumerate(zip(wanted.tolist(), levels.tolist(), strict=True)):
+        shown = []
+        lips, teeth, voice = self._gates
+        for (to_lips, to_teeth, to_voice), level in zip(wanted.tolist(), levels.tolist(), strict=True):
             self._quiet = self._quiet + 1 if level < FLOOR_DB else 0
             if self._quiet * AUDIO_HOP > AUDIO_QUIET:
-                targets[2] = 0.0
-            self._gates = [
-                min(max(target, gate - fall), gate + rise)
-                for target, gate, rise, fall in zip(targets, self._gates, rises, falls, strict=True)
-            ]
-            shown[i] = self._gates
-        return shown
+                to_voice = 0.0
+            lips = min(max(to_lips, lips - _PART), lips + _CLOSE)
+            teeth = min(max(to_teeth, teeth - _PART), teeth + _CLOSE)
+            voice = min(max(to_voice, voice - _SETTLE), voice + _SETTLE)
+            shown.append((lips, teeth, voice))
+        self._gates = lips, teeth, voice
+        return np.array(shown, np.float32)
 
     def _swing(self, levels: NDArray[np.float32]) -> NDArray[np.float32]:
         """How far the jaw goes with the voice's level, 1 as usual; for all but `_AROUND` levels at both ends."""
-        power = 10 ** (levels / 10)
-        loud = np.sqrt(np.convolve(power, np.array(_SYLLABLE, np.float32), "valid"))
-        usual = np.empty_like(loud)
-        for i, moment in enumerate(loud.tolist()):
-            if moment > _VOICED * self._usual and moment > 10 ** (FLOOR_DB / 20):
+        loud = np.sqrt(np.convolve(10 ** (levels / 10), _SYLLABLE, "valid"))
+        swing = []
+        for moment in loud.tolist():
+            if moment > _VOICED * self._usual and moment > _SILENT:
                 self._voiced = min(self._voiced + 1, _MEMORY)
                 self._usual += (moment - self._usual) / self._voiced
-            usual[i] = self._usual or 1.0
-        opening = np.minimum(_SOFTEST + (1 - _SOFTEST) * loud / usual, _LOUDEST)
-        result: NDArray[np.float32] = (1 - _WITH_LEVEL + _WITH_LEVEL * opening).astype(np.float32)
-        return result
+            opening = min(_SOFTEST + (1 - _SOFTEST) * moment / (self._usual or 1.0), _LOUDEST)
+            swing.append(1 - _WITH_LEVEL + _WITH_LEVEL * opening)
+        return np.array(swing, np.float32)
 
 
-def _between(value: NDArray[np.float32], low: float, high: float) -> NDArray[np.float32]:
+_FROM: Final = np.array([_CLOSED_FROM, _CLOSED_FROM, _SPEECH_FROM], np.float32)
+_AT: Final = np.array([_CLOSED_AT, _CLOSED_AT, _SPEECH_AT], np.float32)
+
+
+def _between(value: NDArray[np.float32], low: NDArray[np.float32], high: NDArray[np.float32]) -> NDArray[np.float32]:
     """`value` stretched so that `low` is 0 and `high` is 1, smooth at both ends."""
-    return smoothstep((value - np.float32(low)) / np.float32(high - low))
+    return smoothstep((value - low) / (high - low))

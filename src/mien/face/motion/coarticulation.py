@@ -53,7 +53,7 @@ _REST_PULL = 0.03
 
 def smoothstep(x: NDArray[np.float32]) -> NDArray[np.float32]:
     """0 below 0, 1 above 1, smooth between."""
-    x = np.clip(x, 0, 1)
+    x = np.minimum(np.maximum(x, 0), 1)
     return x * x * (3 - 2 * x)
 
 

@@ -84,10 +84,22 @@ class VisemeNet:
         for number, layer in enumerate(layers):
             stretch = np.concatenate([self._history[number], hidden])
             self._history[number] = stretch[len(stretch) - (_KERNEL - 1) * layer.dilation :]
-            n = len(hidden)
-            taps = [stretch[k * layer.dilation : k * layer.dilation + n] for k in range(_KERNEL)]
-            answer = np.maximum(np.concatenate(taps, axis=1) @ layer.weight + layer.bias, 0)
-            hidden = answer if number == 0 else hidden + answer
+            n, d = len(hidden), layer.dilation
+            taps = np.concatenate([stretch[:n], stretch[d : d + n], stretch[2 * d :]], axis=1)
+            answer = taps @ layer.weight
+            # In place: for a few rows what these steps cost is their overhead.
+            answer += layer.bias
+            np.maximum(answer, 0, out=answer)
+            if number:
+                answer += hidden
+            hidden = answer
         weight, bias = self._weights.head
-        result: Rows = 1 / (1 + np.exp(-np.clip(hidden @ weight + bias, -30, 30)))
+        answer = hidden @ weight
+        answer += bias
+        # A logistic function that cannot overflow.
+        answer *= np.float32(0.5)
+        np.tanh(answer, out=answer)
+        answer += np.float32(1)
+        answer *= np.float32(0.5)
+        result: Rows = answer
         return result

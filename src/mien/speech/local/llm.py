@@ -49,10 +49,6 @@ class LocalLLM(llm.LLM[str]):
     def provider(self) -> str:
         return "local"
 
-    async def loaded(self) -> LocalModel:
-        """The shared model."""
-        return await self._model()
-
     @property
     def sampling(self) -> Sampling:
         return self._sampling

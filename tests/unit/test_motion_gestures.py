@@ -166,3 +166,14 @@ def test_words_bring_an_expression_to_a_voice_that_reports_no_sounds() -> None:
     assert glad[2 * FPS : 4 * FPS].min() > 0.15
     assert glad[-1] < 0.01
     assert not cheeks_of("The train leaves at nine.").any()
+
+
+def test_a_smile_does_not_twitch_with_every_closure() -> None:
+    engine = MotionEngine(seed=1)
+    engine.express(Feeling("happy", 1.0), 0.0)
+    phones = tuple(Phone("am"[i % 2], i * 0.12, (i + 1) * 0.12) for i in range(16))
+    engine.speak(2.0, SpokenText("mamama", "en", 1.92, phones))
+    frames = np.array([engine.frame(i / FPS) for i in range(5 * FPS)])
+    assert np.abs(np.diff(frames[:, INDEX["press"]])).max() > 0.5
+    assert np.abs(np.diff(frames[:, INDEX["smile"]])).max() < 0.22
+    assert frames[2 * FPS : 4 * FPS, INDEX["smile"]].min() < 0.5

@@ -177,7 +177,7 @@ SITUATIONS: Final[tuple[Situation, ...]] = (
     ),
     Situation(
         "pause in mid-sentence", "zh", "one turn",
-        _says(lambda: sounds.joined(clip("zh", "first-half"), 0.15, clip("zh", "second-half"))),
+        _says(lambda: sounds.joined(clip("zh", "first-half"), 0.8, clip("zh", "second-half"))),
         ("下雨",), also="问", turns=1,
     ),
     Situation(

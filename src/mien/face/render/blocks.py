@@ -24,6 +24,8 @@ FINEST = 1 / 16
 BENT = 1 / 8
 """Pixels by which a block may be larger, smaller or askew and still be drawn as one that is only shifted, with weights
 that change along its lines."""
+QUARTERED = 1 / 2
+"""The same for a block that is drawn as four."""
 UNKNOWN = np.float32(-1e6)
 """Corner of a block that has to be drawn whatever its corners."""
 
@@ -66,10 +68,11 @@ def on_raster(corner: Any) -> None:
 
 
 @kernel
-def _shifted(plane: Any, width: Any, x0: Any, y0: Any, xx: Any, xy: Any, yx: Any, yy: Any, out: Any) -> None:
-    """Samples a flat uint8 plane for a block that is little more than shifted, into out (h, w), float32.
-    Pixel (x, y) takes what lies at (x0 + xx * x + xy * y, y0 + yx * x + yy * y)."""
-    side = out.shape[0]
+def _shifted(
+    plane: Any, width: Any, x0: Any, y0: Any, xx: Any, xy: Any, yx: Any, yy: Any, out: Any, side: Any, ox: Any, oy: Any
+) -> None:
+    """Samples a flat uint8 plane for a block that is little more than shifted, into `side` x `side` pixels of out
+    (float32) from (ox, oy) on. Pixel (x, y) takes what lies at (x0 + xx * x + xy * y, y0 + yx * x + yy * y)."""
     middle = F(side - 1) * F(0.5)
     left = np.int64(math.floor(x0 + (xx + xy - F(1)) * middle))
     top = np.int64(math.floor(y0 + (yx + yy - F(1)) * middle))
@@ -79,7 +82,7 @@ def _shifted(plane: Any, width: Any, x0: Any, y0: Any, xx: Any, xy: Any, yx: Any
         # Slices, and an upper bound the compiler does not know, make it draw several pixels at once.
         aa, bb = plane[at : at + side], plane[at + 1 : at + 1 + side]
         cc, dd = plane[at + width : at + width + side], plane[at + width + 1 : at + width + 1 + side]
-        line = out[y]
+        line = out[oy + y, ox : ox + side]
         for x in range(side):
             k = F(np.int32(x))
             kx, ky = wx + (xx - F(1)) * k, wy + yx * k
@@ -102,13 +105,22 @@ def _sample(plane: Any, width: Any, x: Any, y: Any) -> Any:
 def _put(value: Any, alpha: Any, mixed: Any, plate: Any, out: Any, x0: Any, y0: Any, w: Any, h: Any) -> None:
     """Writes w x h pixels of a block to `out` at (x0, y0); `mixed` with the plate by alpha (0…255)."""
     for y in range(h):
+        line, new = out[y0 + y, x0 : x0 + w], value[y]
         if mixed:
+            behind, share = plate[y0 + y, x0 : x0 + w], alpha[y]
             for x in range(w):
-                p = F(plate[y0 + y, x0 + x])
-                out[y0 + y, x0 + x] = np.uint8(p + (value[y, x] - p) * alpha[y, x] * F(1 / 255) + F(0.5))
+                p = F(behind[x])
+                line[x] = np.uint8(np.int32(p + (new[x] - p) * share[x] * F(1 / 255) + F(0.5)))
         else:
             for x in range(w):
-                out[y0 + y, x0 + x] = np.uint8(value[y, x] + F(0.5))
+                line[x] = np.uint8(np.int32(new[x] + F(0.5)))
+
+
+@kernel
+def _copy(plate: Any, out: Any, x0: Any, y0: Any, x1: Any, y1: Any) -> None:
+    for y in range(y0, y1):
+        for x in range(x0, x1):
+            out[y, x] = plate[y, x]
 
 
 @kernel
@@ -126,24 +138,26 @@ def draw(
     matte: Any,
     kinds: Any,
     out: Any,
+    size: Any,
 ) -> None:
     """Draws the blocks of the output box that moved.
 
     corner_x, corner_y (rows + 1, cols + 1): picture pixel at the blocks' corners. drawn (rows, cols, 8): the corners
     each block was last drawn with. box = x0, y0, x1, y1 in pixels, even. face_x, face_y: the map of the pixels of the
     blocks face = first col, first row, last col + 1, last row + 1. person, plate, out: planes Y, U, V. matte: for Y and
-    for U and V. kinds: `tiles` of the matte. Without `layered` plate, matte and kinds are not read.
+    for U and V. kinds: `tiles` of the matte. Without `layered` plate, matte and kinds are not read. size: `BLOCK`, as an
+    argument: loops of known length would be compiled to draw pixel by pixel.
     """
     h, w = person[0].shape
     src_y, src_u, src_v = person[0].reshape(-1), person[1].reshape(-1), person[2].reshape(-1)
     matte_y, matte_c = matte[0].reshape(-1), matte[1].reshape(-1)
     x0, y0, x1, y1 = box
     right, low = (w - 1) * 256 - 1, (h - 1) * 256 - 1
-    right_c, low_c = (w // 2 - 1) * 256 - 1, (h // 2 - 1) * 256 - 1
-    per, half = F(1 / BLOCK), F(0.5)
-    mx, my = np.empty((BLOCK, BLOCK), np.int32), np.empty((BLOCK, BLOCK), np.int32)
-    luma, alpha = np.empty((BLOCK, BLOCK), np.float32), np.empty((BLOCK, BLOCK), np.float32)
-    side_c = BLOCK // 2
+    most_x, most_y = (w // 2 - 1) * 256 - 1, (h // 2 - 1) * 256 - 1
+    per, half = F(1 / size), F(0.5)
+    mx, my = np.empty((size, size), np.int32), np.empty((size, size), np.int32)
+    luma, alpha = np.empty((size, size), np.float32), np.empty((size, size), np.float32)
+    side_c = size // 2
     u, v = np.empty((side_c, side_c), np.float32), np.empty((side_c, side_c), np.float32)
     alpha_c = np.empty((side_c, side_c), np.float32)
     for j in range(drawn.shape[0]):
@@ -168,43 +182,47 @@ def draw(
             last[4], last[5], last[6], last[7] = ay, by, cy, dy
             if own:
                 last[0] = UNKNOWN
-            left, top = x0 + i * BLOCK, y0 + j * BLOCK
-            wide, high = min(BLOCK, x1 - left), min(BLOCK, y1 - top)
+            left, top = x0 + i * size, y0 + j * size
+            wide, high = min(size, x1 - left), min(size, y1 - top)
             at_x, at_y = (ax + bx + cx + dx) * F(0.25), (ay + by + cy + dy) * F(0.25)
             least, most = 255, 255
             if layered:
-                tile_x = min(max(np.int64(at_x) // BLOCK, 0), kinds.shape[1] - 1)
-                tile_y = min(max(np.int64(at_y) // BLOCK, 0), kinds.shape[0] - 1)
+                tile_x = min(max(np.int64(at_x) // size, 0), kinds.shape[1] - 1)
+                tile_y = min(max(np.int64(at_y) // size, 0), kinds.shape[0] - 1)
                 least, most = kinds[tile_y, tile_x, 0], kinds[tile_y, tile_x, 1]
             if most == 0:
-                for k in range(3):
-                    n = 1 if k == 0 else 2
-                    for y in range(top // n, (top + high) // n):
-                        for x in range(left // n, (left + wide) // n):
-                            out[k][y, x] = plate[k][y, x]
+                right_c, low_c = (left + wide) // 2, (top + high) // 2
+                _copy(plate[0], out[0], left, top, left + wide, top + high)
+                _copy(plate[1], out[1], left // 2, top // 2, right_c, low_c)
+                _copy(plate[2], out[2], left // 2, top // 2, right_c, low_c)
                 continue
             mixed = least < 255
             xx, xy = (bx - ax + dx - cx) * half * per, (cx - ax + dx - bx) * half * per
             yx, yy = (by - ay + dy - cy) * half * per, (cy - ay + dy - by) * half * per
-            bent = max(abs(xx - F(1)), abs(xy), abs(yx), abs(yy - F(1))) * F(BLOCK)
-            inside = min(at_x, at_y) > F(BLOCK) and at_x < F(w - BLOCK) and at_y < F(h - BLOCK)
-            if not own and bent <= F(BENT) and inside and wide == BLOCK and high == BLOCK:
-                sx, sy = at_x - (xx + xy) * F(BLOCK / 2), at_y - (yx + yy) * F(BLOCK / 2)
+            bent = max(abs(xx - F(1)), abs(xy), abs(yx), abs(yy - F(1))) * F(size)
+            inside = min(at_x, at_y) > F(size) and at_x < F(w - size) and at_y < F(h - size)
+            if not own and bent <= F(QUARTERED) and inside and wide == size and high == size:
+                sx, sy = at_x - (xx + xy) * F(size) * half, at_y - (yx + yy) * F(size) * half
                 tx, ty = (sx + (xx + xy) * half) * half - F(0.25), (sy + (yx + yy) * half) * half - F(0.25)
-                _shifted(src_y, w, sx, sy, xx, xy, yx, yy, luma)
-                if mixed:
-                    _shifted(matte_y, w, sx, sy, xx, xy, yx, yy, alpha)
+                parts = 1 if bent <= F(BENT) else 2
+                side = size // parts
+                for k in range(parts * parts):
+                    px, py = k % parts * side, k // parts * side
+                    rx, ry = sx + xx * F(px) + xy * F(py), sy + yx * F(px) + yy * F(py)
+                    _shifted(src_y, w, rx, ry, xx, xy, yx, yy, luma, side, px, py)
+                    if mixed:
+                        _shifted(matte_y, w, rx, ry, xx, xy, yx, yy, alpha, side, px, py)
                 _put(luma, alpha, mixed, plate[0], out[0], left, top, wide, high)
-                _shifted(src_u, w // 2, tx, ty, xx, xy, yx, yy, u)
-                _shifted(src_v, w // 2, tx, ty, xx, xy, yx, yy, v)
+                _shifted(src_u, w // 2, tx, ty, xx, xy, yx, yy, u, side_c, 0, 0)
+                _shifted(src_v, w // 2, tx, ty, xx, xy, yx, yy, v, side_c, 0, 0)
                 if mixed:
-                    _shifted(matte_c, w // 2, tx, ty, xx, xy, yx, yy, alpha_c)
+                    _shifted(matte_c, w // 2, tx, ty, xx, xy, yx, yy, alpha_c, side_c, 0, 0)
             else:
                 for y in range(high):
                     for x in range(wide):
                         if own:
-                            px = face_x[(j - face[1]) * BLOCK + y, (i - face[0]) * BLOCK + x]
-                            py = face_y[(j - face[1]) * BLOCK + y, (i - face[0]) * BLOCK + x]
+                            px = face_x[(j - face[1]) * size + y, (i - face[0]) * size + x]
+                            py = face_y[(j - face[1]) * size + y, (i - face[0]) * size + x]
                         else:
                             px = _between(corner_x, j, i, F(x) * per, F(y) * per)
                             py = _between(corner_y, j, i, F(x) * per, F(y) * per)
@@ -221,7 +239,7 @@ def draw(
                         y2, x2 = 2 * y, 2 * x
                         px = mx[y2, x2] + mx[y2, x2 + 1] + mx[y2 + 1, x2] + mx[y2 + 1, x2 + 1]
                         py = my[y2, x2] + my[y2, x2 + 1] + my[y2 + 1, x2] + my[y2 + 1, x2 + 1]
-                        px, py = min(max((px >> 3) - 64, 0), right_c), min(max((py >> 3) - 64, 0), low_c)
+                        px, py = min(max((px >> 3) - 64, 0), most_x), min(max((py >> 3) - 64, 0), most_y)
                         u[y, x], v[y, x] = _sample(src_u, w // 2, px, py), _sample(src_v, w // 2, px, py)
                         if mixed:
                             alpha_c[y, x] = _sample(matte_c, w // 2, px, py)

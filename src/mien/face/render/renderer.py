@@ -212,6 +212,7 @@ class Renderer:
             self._matte_planes,
             self._tiles,
             planes,
+            step,
         )
         for layer, at in self._strips(q, pose, dst):
             kernels.blend_yuv(layer, *at, *planes)

@@ -27,6 +27,8 @@ from tests.support.free_pictures import free_picture
 
 pytestmark = pytest.mark.integration
 
+ROOT = Path(__file__).resolve().parents[2]
+
 Bytes = NDArray[np.uint8]
 
 
@@ -149,6 +151,26 @@ def test_what_is_no_face_is_refused_in_words(what: str, tmp_path: Path) -> None:
     assert str(caught.value)[0].isupper()
     assert str(caught.value).endswith(".")
     assert not list(tmp_path.iterdir())
+
+
+def test_refusing_takes_less_than_a_gigabyte(tmp_path: Path) -> None:
+    """All of them in one process of its own, whose greatest size is looked at."""
+    code = """if True:
+        import pathlib, resource, sys
+        from mien.face.create import PictureError, create_package
+        from tests.integration.test_face_inputs import REFUSED
+        for make, _ in REFUSED.values():
+            try:
+                create_package(make(), pathlib.Path(sys.argv[1], "no.zip"))
+            except PictureError:
+                pass
+        print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+    """
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(tmp_path)], capture_output=True, text=True, check=True, cwd=ROOT
+    )
+    unit = 1 if sys.platform == "darwin" else 1024
+    assert int(done.stdout.split()[-1]) * unit < 1_000_000_000
 
 
 def _as(pixels: Bytes, mode: str, kind: str, **options: object) -> bytes:

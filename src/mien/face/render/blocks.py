@@ -145,8 +145,8 @@ def draw(
     corner_x, corner_y (rows + 1, cols + 1): picture pixel at the blocks' corners. drawn (rows, cols, 8): the corners
     each block was last drawn with. box = x0, y0, x1, y1 in pixels, even. face_x, face_y: the map of the pixels of the
     blocks face = first col, first row, last col + 1, last row + 1. person, plate, out: planes Y, U, V. matte: for Y and
-    for U and V. kinds: `tiles` of the matte. Without `layered` plate, matte and kinds are not read. size: `BLOCK`, as an
-    argument: loops of known length would be compiled to draw pixel by pixel.
+    for U and V. kinds: `tiles` of the matte. Without `layered` plate, matte and kinds are not read. size: `BLOCK`;
+    loops whose length the compiler knows are drawn pixel by pixel.
     """
     h, w = person[0].shape
     src_y, src_u, src_v = person[0].reshape(-1), person[1].reshape(-1), person[2].reshape(-1)

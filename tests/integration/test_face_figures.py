@@ -221,3 +221,13 @@ def test_a_still_pose_does_not_tremble(package: Package) -> None:
     for other in (motion(jaw=1, yaw=-9), rest()):
         renderer.frame(other)
     np.testing.assert_array_equal(renderer.frame(pose), first)
+
+
+def test_a_call_shows_what_every_pixel_mapped_exactly_would(package: Package) -> None:
+    """Blocks of a call's frame are interpolated and kept where they did not move; `rgb` does neither."""
+    renderer = Renderer(package, height=HEIGHT)
+    for channels in ({}, {"yaw": 9, "roll": -6, "tx": 0.1}, {"jaw": 0.8, "pitch": -7, "breath": 1}, {"sway": 1}):
+        pose = motion(**channels)
+        exact = cv2.cvtColor(renderer.rgb(pose), cv2.COLOR_RGB2YUV_I420).astype(float)
+        error = float(np.mean((renderer.frame(pose).astype(float) - exact) ** 2))
+        assert 10 * np.log10(255**2 / max(error, 1e-9)) > 40, channels

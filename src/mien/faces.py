@@ -20,10 +20,9 @@ from mien.face.background import before
 from mien.face.create.canvas import CanvasSize
 from mien.face.create.edit import Edits, export_points
 from mien.face.media import StagedMedia
-from mien.face.motion.frame import rest
 from mien.face.motion.gestures import GESTURES
 from mien.face.package import Package, PackageStore, default_humans
-from mien.face.render import Renderer, height_for
+from mien.face.render import Renderer, compile_for, height_for
 from mien.rtc.port import VideoKind
 from mien.settings import Settings
 from mien.store import OwnedHumans
@@ -58,10 +57,8 @@ class FaceLibrary:
         self.ready = True
 
     def _make_defaults(self) -> None:
-        for number, human in enumerate(default_humans()):
-            package = self._packages.get(human.id)
-            if number == 0:
-                Renderer(package, height=256).frame(rest())
+        for human in default_humans():
+            compile_for(self._packages.get(human.id))
 
     def get(self, digital_human_id: str) -> DigitalHuman | None:
         if digital_human_id not in self._packages:

@@ -353,7 +353,7 @@ class _ScriptedAnswer(llm.LLMStream):
 
 
 class ScriptedTts(tts.TTS[Any]):
-    """`char_s` seconds of tone for each character, after `tts_s` and `lead_s` of silence."""
+    """`char_s` seconds of `voice`, by default a tone, for each character, after `tts_s` and `lead_s` of silence."""
 
     def __init__(self, script: Script, spec: TtsSpec) -> None:
         super().__init__(capabilities=tts.TTSCapabilities(streaming=False), sample_rate=VOICE_RATE, num_channels=1)
@@ -379,8 +379,7 @@ class _ScriptedClip(tts.ChunkedStream):
         output_emitter.initialize(
             request_id="clip", sample_rate=VOICE_RATE, num_channels=1, mime_type="audio/pcm", frame_size_ms=100
         )
-        t = np.arange(int(seconds * VOICE_RATE)) / VOICE_RATE
-        tone = (6000 * np.sin(2 * np.pi * 220 * t)).astype(np.int16)
+        voice = script.voice(int(seconds * VOICE_RATE))
         if script.reports_words:
             times = [i * script.char_s for i in range(len(self.input_text) + 1)]
             output_emitter.push_timed_transcript(
@@ -389,8 +388,12 @@ class _ScriptedClip(tts.ChunkedStream):
                     for character, (begin, end) in zip(self.input_text, itertools.pairwise(times), strict=True)
                 ]
             )
-        output_emitter.push(bytes(2 * int(script.lead_s * VOICE_RATE)) + tone.tobytes())
+        output_emitter.push(bytes(2 * int(script.lead_s * VOICE_RATE)) + voice.tobytes())
         output_emitter.flush()
+
+
+def tone(samples: int) -> NDArray[np.int16]:
+    return (6000 * np.sin(2 * np.pi * 220 * np.arange(samples) / VOICE_RATE)).astype(np.int16)
 
 
 @dataclass(slots=True)
@@ -430,6 +433,8 @@ class Script:
     tts_s: float = 0.15
     char_s: float = 0.2
     lead_s: float = 0.0
+    voice: Callable[[int], NDArray[np.int16]] = tone
+    """What is heard for that many samples at VOICE_RATE."""
     reports_words: bool = False
     """Whether the voice says when each character is heard."""
     stt_failures: list[Exception] = field(default_factory=list)

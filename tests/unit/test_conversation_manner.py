@@ -240,7 +240,8 @@ def test_word_times_of_a_voice_reach_the_lips(reports: bool, monkeypatch: pytest
                 assert any(abs(time - begin) < 0.08 for time in pressed)
             assert not any(abs(time - middle) < 0.05 for time in pressed for middle in (0.1, 0.32, 0.7, 0.92))
         else:
-            assert [time for time in pressed if time < 1.2] == []
+            # The voice is a tone: lips made from sound cannot know of the closures inside it.
+            assert not any(abs(time - begin) < 0.08 for time in pressed for begin in (0.2, 0.4, 0.8, 1.0))
         assert next(m["Data"]["Text"] for m in hand.messages(4)) == "是爸爸是妈妈。"
         assert hand.callbacks("Exception") == []
         await leave(hand)

@@ -8,8 +8,8 @@ import cv2
 import numpy as np
 import pytest
 
-from mien.face.motion.frame import motion, rest
-from mien.face.render import Renderer
+from mien.face.motion.frame import INDEX, motion, rest
+from mien.face.render import Renderer, blocks, compile_for, kernels
 from tests.support.face_package import SIZE, tiny_package
 
 
@@ -32,6 +32,24 @@ def test_a_still_pose_is_exactly_still() -> None:
     np.testing.assert_array_equal(renderer.frame(pose), first)
     np.testing.assert_array_equal(renderer.frame(pose), first)
     np.testing.assert_array_equal(Renderer(tiny_package(), height=SIZE[1]).frame(pose), first)
+
+
+@pytest.mark.parametrize("style", ["photo", "illustration"])
+def test_no_pose_has_to_wait_for_a_compiler(style: str) -> None:
+    compile_for(tiny_package(style))
+    compiled = _compiled()
+    assert compiled["shade_drawn_mouth" if style == "illustration" else "shade_mouth"] == 1
+    renderer = Renderer(tiny_package(style), height=SIZE[1])
+    for name in INDEX:
+        for value in (-1.0, 0.4, 1.0):
+            renderer.frame(motion(**{name: value}))
+    assert _compiled() == compiled
+
+
+def _compiled() -> dict[str, int]:
+    """For how many kinds of arrays each loop is compiled."""
+    loops = {name: loop for module in (kernels, blocks) for name, loop in vars(module).items()}
+    return {name: len(loop.signatures) for name, loop in loops.items() if hasattr(loop, "signatures")}
 
 
 def test_frames_belong_to_the_caller() -> None:

@@ -1,5 +1,5 @@
 """Package + motion frame → picture, in software."""
 
-from mien.face.render.renderer import Renderer, height_for
+from mien.face.render.renderer import Renderer, compile_for, height_for
 
-__all__ = ["Renderer", "height_for"]
+__all__ = ["Renderer", "compile_for", "height_for"]

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from mien.face.atlas import pack_atlas
 from mien.face.format import EyeSpec, Package, Side
-from mien.face.motion.frame import MotionVector
+from mien.face.motion.frame import INDEX, MotionVector, rest
 from mien.face.render import blocks, kernels
 from mien.face.render.pose import Pose, Transform, pose_of, smooth
 
@@ -45,6 +45,16 @@ def height_for(package: Package, short_side: int) -> int:
     """Height in px of the picture whose shorter side is `short_side`, at the canvas' proportions."""
     width, height = package.size
     return round(short_side * max(1.0, height / width))
+
+
+def compile_for(package: Package) -> None:
+    """Compiles every loop that drawing faces like this one needs, so that no call waits for it: seconds on a new
+    machine, milliseconds once the machine code lies on disk."""
+    renderer = Renderer(package, height=256)
+    talking = rest()
+    talking[INDEX["jaw"]] = 0.7
+    for motion in (rest(), talking):
+        renderer.frame(motion)
 
 
 class Renderer:

@@ -70,6 +70,7 @@ def tiny_package(style: str = "photo") -> Package:
             iris_rect=(cx - 0.05, -0.05, cx + 0.05, 0.05),
             gaze=(0.03, 0.02),
             lid_height=0.03,
+            lid_beside=0.02,
             lash_up=0.02,
             lash_down=0.02,
         )

@@ -109,6 +109,7 @@ class EyeSpec(_Model):
     iris_rect: Rect | None
     gaze: Pair
     lid_height: Number
+    lid_beside: Annotated[float, Field(ge=0, le=1)] = 0.0
     lash_up: Number
     lash_down: Number
 

@@ -32,7 +32,7 @@ DEFAULTS_DIR = Path(__file__).with_name("defaults")
 
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 _HASH = re.compile(r"[0-9a-f]{64}")
-_FORMAT = 6
+_FORMAT = 7
 """Raised when packages made by an earlier build of Mien should be made again from the default pictures."""
 
 

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mien.face.create import topology as topo
+from mien.face.create.eyelid import LID_BESIDE, lash_height, lash_texture, lid_fade, lid_texture
 from mien.face.create.faceframe import FaceFrame, smooth_step
 from mien.face.create.sampling import luminance, rgba, sample_points, sample_rect, texture_size
 
@@ -21,13 +22,6 @@ Rect = tuple[float, float, float, float]
 
 _LOWER_CONTOUR = tuple(range(9))
 _UPPER_CONTOUR = (0, *range(9, 16), 8)
-
-BESIDE = (0.02, 0.04, 0.06, 0.08)
-"""How far beside its corners an eye's skin is looked at, eye widths."""
-LASH_CONTRAST = 0.55
-"""By how much of the skin's luminance a whole lash line is darker than the skin."""
-LASH_DARKEST = 0.34
-"""A closed eye's lashes are at most this bright, in luminances of the skin: lying together they look darker."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +35,7 @@ class EyeModel:
     rect: Rect
     iris_rect: Rect
     lid_height: float
+    lid_beside: float
     lash_up: float
     lash_down: float
     gaze: tuple[float, float]
@@ -182,10 +177,11 @@ def build_eye(
     isize = texture_size(iris_rect, frame.sc, 192)
     iris_rgb, iris_alpha = _iris_layer(image, frame, iris_rect, isize, iris, radius, upper, lower, 0.006)
 
-    lid_height = _lash_height(image, frame, upper, opening)
-    lid = _lid_texture(image, frame, upper, lower, lid_height, opening)
+    lashes = lash_height(image, frame, upper, opening)
+    lid_height = lashes + lid_fade(opening)
+    lid = lid_texture(image, frame, upper, lower, lashes, opening)
     lash_up, lash_down = 0.058 * width, 0.110 * width
-    lash = _lash_texture(image, frame, upper, lid_height)
+    lash = lash_texture(image, frame, upper, lashes)
     room = (float(iris[0] - upper[0, 0]), float(upper[-1, 0] - iris[0]))
     gaze = (
         float(np.clip(min(room) - 0.45 * radius, 0.3 * radius, 0.95 * radius)),
@@ -199,6 +195,7 @@ def build_eye(
         rect,
         iris_rect,
         lid_height,
+        LID_BESIDE * width,
         lash_up,
         lash_down,
         gaze,
@@ -276,88 +273,3 @@ def _iris_layer(
     full = patch * soft + guess * 0.85 * (1 - soft)
     alpha = 1 - smooth_step(1.0, 1.15, r)
     return np.asarray(np.clip(full, 0, 255), np.float32), np.asarray(alpha, np.float32)
-
-
-def _lash_height(image: Bytes, frame: FaceFrame, upper: Doubles, opening: float) -> float:
-    """How far the lashes and their dark line reach above the lid edge, face units."""
-    reach = np.linspace(0.0, 0.10, 26)
-    along = np.stack([sample_points(image, frame.to_px(upper[2:-2] - np.array([0, d]))[None])[0] for d in reach])
-    lum = luminance(along)
-    skin = np.percentile(lum[8:], 75, axis=0)
-    darkest = lum[:8].min(0)
-    light_again = lum > darkest + 0.62 * (skin - darkest)
-    light_again &= np.cumsum(lum <= darkest + 0.3 * (skin - darkest), axis=0) > 0
-    first = np.where(light_again.any(0), reach[light_again.argmax(0)], 0.03)
-    return float(np.clip(np.median(first) + 0.008, 0.20 * opening, min(0.095, 0.80 * opening)))
-
-
-def _lid_texture(
-    image: Bytes, frame: FaceFrame, upper: Doubles, lower: Doubles, lid_height: float, opening: float
-) -> Bytes:
-    """Skin for the closed lid: the colours just above the lash line and below the eye, with a lid's round shading."""
-    w, h = 96, 48
-    u = np.linspace(0, 1, w)
-    index = np.linspace(0, len(upper) - 1, w)
-    up = np.stack([np.interp(index, np.arange(len(upper)), upper[:, c]) for c in range(2)], -1)
-    lo = np.stack([np.interp(index, np.arange(len(lower)), lower[:, c]) for c in range(2)], -1)
-
-    def skin(base: Doubles, offsets: list[float], blur: float) -> Floats:
-        rows = np.stack([sample_points(image, frame.to_px(base + np.array([0, d]))[None])[0] for d in offsets])
-        middle = np.median(rows, axis=0)[None].astype(np.float32)
-        return np.asarray(
-            cv2.GaussianBlur(middle, (0, 0), blur, sigmaY=0.1, borderType=cv2.BORDER_REPLICATE)[0], np.float32
-        )
-
-    # At its top the lid continues the skin above the lashes without a seam, at its edge it comes near the skin below
-    # the eye: whatever the light of the picture, the closed lid lies in it.
-    edge = skin(up, [-lid_height * 0.95, -lid_height * 1.1], 2.5)
-    above = skin(up, [-lid_height - d for d in (0.006, 0.014, 0.022, 0.032)], 9.0)
-    below = skin(lo, [0.025, 0.04, 0.055, 0.07, 0.085], 9.0)
-    v = ((np.arange(h) + 0.5) / h)[:, None]
-    ball = above * 0.50 + below * 0.50
-    # Towards its corners it takes the tone of the skin beside them, so that its ends do not stand out.
-    width = float(upper[-1, 0] - upper[0, 0])
-    reach = np.array([[d, 0.0] for d in BESIDE]) * width
-    corners = np.stack([upper[0] - reach, upper[-1] + reach])
-    beside = np.median(sample_points(image, frame.to_px(corners)), axis=1)
-    near = smooth_step(0.35, 1.0, np.abs(u * 2 - 1))[:, None]
-    ends_tone = np.where(u[:, None] < 0.5, beside[0], beside[1])
-    ball = ball * (1 - 0.75 * near) + ends_tone * 0.75 * near
-    edge = edge * (1 - 0.60 * near) + ends_tone * 0.60 * near
-    tone = smooth_step(0.0, 0.70, v)[..., None]
-    mixed = edge[None] * (1 - tone) + ball[None] * tone
-    shade = 0.985 + 0.03 * np.exp(-(((v - 0.50) / 0.25) ** 2)) - 0.07 * smooth_step(0.72, 1.0, v)
-    middle = np.abs(u - 0.5)[None] * 2
-    shade = shade * (1 - 0.04 * middle**2 * tone[..., 0])
-    rgb = mixed * np.stack([shade**0.9, shade, shade**1.06], -1)
-    grain = float(np.clip(opening, 0, 0.2)) * 8
-    noise = cv2.GaussianBlur(np.random.default_rng(3).normal(0, 1, (h, w)).astype(np.float32), (0, 0), 0.9) * grain
-    ends = smooth_step(0.0, 0.06, np.minimum(u, 1 - u))[None]
-    alpha = smooth_step(0.0, 0.24, v) * ends
-    return rgba(rgb + noise[..., None], alpha)
-
-
-def _lash_texture(image: Bytes, frame: FaceFrame, upper: Doubles, lid_height: float) -> Bytes:
-    """The lash line of the closed lid, as dark as the picture's own."""
-    w, h = 96, 24
-    u, v = np.linspace(0, 1, w)[None], ((np.arange(h) + 0.5) / h)[:, None]
-    along = np.stack(
-        [
-            sample_points(image, frame.to_px(upper[1:-1] + np.array([0, d]))[None])[0]
-            for d in np.linspace(-0.6, 0.4, 6) * lid_height
-        ]
-    )
-    dark = np.percentile(along.reshape(-1, 3), 12, axis=0)
-    skin = np.percentile(sample_points(image, frame.to_px(upper[1:-1] - [0, 2.5 * lid_height])[None])[0], 60, axis=0)
-    # Weber contrast: on dark skin a lash line of the same ink differs by fewer steps and is no less black.
-    seen = float(luminance(skin) - luminance(dark)) / max(float(luminance(skin)), 1.0)
-    contrast = float(np.clip(seen / LASH_CONTRAST, 0.45, 1.0))
-    line = 0.058 / (0.058 + 0.110)  # where the lid edge lies in the strip
-    body = np.exp(-(((v - line - 0.04) / np.where(v < line, 0.10, 0.15)) ** 2))
-    rng = np.random.default_rng(5)
-    strands = np.clip(cv2.GaussianBlur(rng.normal(0, 1, (1, w)).astype(np.float32), (0, 0), 1.0) * 0.5 + 0.55, 0.1, 1.0)
-    hairs = strands * np.clip((v - line) / 0.1, 0, 1) * np.clip(1 - (v - line) / 0.60, 0, 1) ** 1.5 * 0.55
-    ends = np.sin(np.pi * np.clip(u, 0, 1)) ** 0.7
-    alpha = np.clip(0.72 * body + hairs, 0, 1) * ends * contrast
-    ink = dark * min(1.0, LASH_DARKEST * float(luminance(skin)) / max(float(luminance(dark)), 1.0))
-    return rgba(np.broadcast_to(np.minimum(ink, 110.0), (h, w, 3)), alpha)

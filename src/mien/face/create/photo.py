@@ -69,6 +69,7 @@ def eye_spec(eye: EyeModel, up: NDArray[np.int32], lo: NDArray[np.int32]) -> Eye
         iris_rect=eye.iris_rect,
         gaze=eye.gaze,
         lid_height=eye.lid_height,
+        lid_beside=eye.lid_beside,
         lash_up=eye.lash_up,
         lash_down=eye.lash_down,
     )

@@ -279,14 +279,15 @@ class Renderer:
     def _eye(self, side: Side, eye: EyeSpec, q: Floats, pose: Pose) -> tuple[Floats, tuple[int, int]] | None:
         lid = pose.lid[side]
         up, lo = self._chain(q, eye.up, eye.lo)
-        count = len(up)
         rows, values = _window(up, lo, eye.feather)
         window = self._place(rows, [eye.up, eye.lo], pose)
         gain = smooth(0.02, 0.25, lid)
-        top = self._rest[eye.up] - np.array([0, eye.lid_height], np.float32)
         strips: list[tuple[Floats, str]] = []
         if gain > 0:
-            strips.append((self._place(np.concatenate([top, up]), [eye.up, eye.up], pose), f"lid_{side}"))
+            wide = [eye.up[0], *eye.up, eye.up[-1]] if eye.lid_beside else eye.up
+            top = _longer(self._rest[eye.up] - np.array([0, eye.lid_height], np.float32), eye.lid_beside)
+            skin = np.concatenate([top, _longer(up, eye.lid_beside)])
+            strips.append((self._place(skin, [wide, wide], pose), f"lid_{side}"))
             lash = np.concatenate(
                 [up - np.array([0, eye.lash_up], np.float32), up + np.array([0, eye.lash_down], np.float32)]
             )
@@ -310,9 +311,8 @@ class Renderer:
                 np.float32(pose.gaze[1] * eye.gaze[1]),
                 np.float32(eye.feather),
             )
-        uv = _uv(count)
         for points, name in strips:
-            self._raster(layer, corner, points, uv)
+            self._raster(layer, corner, points, _uv(len(points) // 2))
             kernels.shade_strip(layer.acc, layer.attr, layer.cover, self._atlas, self._regions[name], np.float32(gain))
         return layer.acc, corner
 
@@ -428,6 +428,14 @@ def _stroke(line: Floats, reach: float) -> tuple[Floats, Floats]:
     values[: len(path), 0], values[len(path) :, 0] = -reach, reach
     values[[0, len(path) - 1, len(path), -1], 1] = reach
     return rows, values
+
+
+def _longer(line: Floats, reach: float) -> Floats:
+    """`line` (n, 2) with a point more `reach` beyond each end, as it is when `reach` is 0."""
+    if not reach:
+        return line
+    aside = np.array([[reach, 0.0]], np.float32)
+    return np.concatenate([line[:1] - aside, line, line[-1:] + aside])
 
 
 def _uv(count: int) -> Floats:

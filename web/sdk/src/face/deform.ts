@@ -167,12 +167,19 @@ export class Strips {
     });
   }
 
-  /** From above the upper lid's rest position to where it is now; attribute: 0 above, 1 below. */
+  /**
+   * From above the upper lid's rest position to where it is now, `lid_beside` longer at both ends; attribute: 0 above,
+   * 1 below.
+   */
   lid(positions: Float32Array, eye: EyeMeta): StripRange {
-    return this.#strip(eye.up.length, (i, u) => {
+    const count = eye.up.length;
+    const ends = eye.lid_beside > 0 ? 1 : 0;
+    return this.#strip(count + 2 * ends, (k, u) => {
+      const i = Math.min(Math.max(k - ends, 0), count - 1);
       const up = eye.up[i]!;
-      this.#push(up, this.rest[2 * up]!, this.rest[2 * up + 1]! - eye.lid_height, u, 0, 0);
-      this.#push(up, positions[2 * up]!, openingAt(positions, eye, i)[0], u, 1, 0);
+      const beyond = (k - ends - i) * eye.lid_beside;
+      this.#push(up, this.rest[2 * up]! + beyond, this.rest[2 * up + 1]! - eye.lid_height, u, 0, 0);
+      this.#push(up, positions[2 * up]! + beyond, openingAt(positions, eye, i)[0], u, 1, 0);
     });
   }
 

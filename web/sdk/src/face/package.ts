@@ -18,6 +18,7 @@ export interface EyeMeta {
   iris_rect: Rect | null;
   gaze: Vec2;
   lid_height: number;
+  lid_beside: number;
   lash_up: number;
   lash_down: number;
 }
@@ -314,6 +315,7 @@ function eyeMeta(eye: Json, vertices: number): EyeMeta {
     iris_rect: optionalRect(eye["iris_rect"], "eye.iris_rect"),
     gaze: vec2(eye["gaze"], "eye.gaze"),
     lid_height: finite(eye["lid_height"], "eye.lid_height"),
+    lid_beside: finite(eye["lid_beside"] ?? 0, "eye.lid_beside"),
     lash_up: finite(eye["lash_up"], "eye.lash_up"),
     lash_down: finite(eye["lash_down"], "eye.lash_down"),
   };

@@ -101,8 +101,8 @@ export class FaceRenderer {
     this.#releaseGpu();
     this.#face = face;
     const { mouth, eyes } = face;
-    // The mouth has up to four strips (strokes are two points longer), each eye three; each strip has two rows.
-    const most = 2 * (4 * (mouth.up.length + 2) + 3 * eyes.r.up.length + 3 * eyes.l.up.length);
+    // The mouth has up to four strips, each eye three; each has two rows, and is up to two points longer than its chain.
+    const most = 2 * (4 * (mouth.up.length + 2) + 3 * (eyes.r.up.length + 2) + 3 * (eyes.l.up.length + 2));
     this.#strips = new Strips(face.rest, face.weights, most);
     this.#boxChanged = true;
     if (!this.#lost) this.#build();

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import fields, replace
 
 import cv2
 import numpy as np
 import pytest
 
+from mien.face.format import Package
 from mien.face.motion.frame import INDEX, motion, rest
 from mien.face.render import Renderer, blocks, compile_for, kernels
 from tests.support.face_package import SIZE, tiny_package
@@ -35,14 +37,22 @@ def test_a_still_pose_is_exactly_still() -> None:
 
 
 @pytest.mark.parametrize("style", ["photo", "illustration"])
-def test_no_pose_has_to_wait_for_a_compiler(style: str) -> None:
-    compile_for(tiny_package(style))
+@pytest.mark.parametrize("layered", [False, True])
+def test_no_pose_has_to_wait_for_a_compiler(style: str, layered: bool) -> None:
+    package = tiny_package(style)
+    if layered:
+        package = replace(
+            package, plate=package.picture.copy(), matte=np.full(package.picture.shape[:2], 255, np.uint8)
+        )
+    compile_for(package)
     compiled = _compiled()
-    assert compiled["shade_drawn_mouth" if style == "illustration" else "shade_mouth"] == 1
-    renderer = Renderer(tiny_package(style), height=SIZE[1])
-    for name in INDEX:
-        for value in (-1.0, 0.4, 1.0):
-            renderer.frame(motion(**{name: value}))
+    assert compiled["shade_drawn_mouth" if style == "illustration" else "shade_mouth"]
+    # As small as that, at its full size and read from a file, and larger.
+    for height in (64, SIZE[1], 400):
+        renderer = Renderer(_read_only(package), height=height)
+        for name in INDEX:
+            for value in (-1.0, 0.4, 1.0):
+                renderer.frame(motion(**{name: value}))
     assert _compiled() == compiled
 
 
@@ -50,6 +60,18 @@ def _compiled() -> dict[str, int]:
     """For how many kinds of arrays each loop is compiled."""
     loops = {name: loop for module in (kernels, blocks) for name, loop in vars(module).items()}
     return {name: len(loop.signatures) for name, loop in loops.items() if hasattr(loop, "signatures")}
+
+
+def _read_only(package: Package) -> Package:
+    """With arrays that cannot be written, as those read from a file."""
+
+    def still(array: np.ndarray) -> np.ndarray:
+        array = array.copy()
+        array.flags.writeable = False
+        return array
+
+    arrays = {f.name: getattr(package, f.name) for f in fields(package)}
+    return replace(package, **{name: still(value) for name, value in arrays.items() if isinstance(value, np.ndarray)})
 
 
 def test_frames_belong_to_the_caller() -> None:

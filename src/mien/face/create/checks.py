@@ -148,7 +148,7 @@ def _check(nets: FaceNetworks, picture: Picture, detection: Detection, scale: fl
         )
     if abs(yaw) > TURNED_YAW:
         notes.append(
-            f"The head is turned {abs(yaw):.0f}° to the side; mouth and gaze look best below {TURNED_YAW:.0f}°."
+            f"The head is turned {abs(yaw):.0f}° to the side; mouth, blinks and gaze look best below {TURNED_YAW:.0f}°."
         )
     return ChosenFace(points, tuple(notes))
 

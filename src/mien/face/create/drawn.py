@@ -26,6 +26,8 @@ FLAT_SHARE = 0.36
 CHAIN = 21
 PPU = 260.0
 """Working pixels per face unit."""
+LID_EDGE = 0.009
+"""Face units above the lash line over which a lid passes into the skin."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +95,7 @@ class DrawnEye:
     lower: Doubles
     closed: Doubles
     lid_height: float
+    lid_beside: float
     lash_up: float
     lash_down: float
     rect: tuple[float, float, float, float]
@@ -122,6 +125,7 @@ def draw_eye(image: Bytes, frame: FaceFrame, p: Doubles, side: topo.Side, skin: 
     lum = luminance(view.rgb)
     dark = lum < 0.5 * float(luminance(skin))
     lash = _lash_thickness(dark, cols, top, bottom)
+    line = _lower_line(dark, cols, top, bottom) / view.k
     grid = np.linspace(cols[0], cols[-1], CHAIN)
     smooth = max(1.5, 0.02 * len(cols))
     top_s = np.interp(grid, cols, cv2.GaussianBlur(top.astype(np.float32)[None], (0, 0), smooth)[0])
@@ -134,13 +138,15 @@ def draw_eye(image: Bytes, frame: FaceFrame, p: Doubles, side: topo.Side, skin: 
     closed = lower.copy()
     closed[:, 1] += 0.004 + 0.10 * np.maximum(lower[:, 1] - upper[:, 1], 0)
     lash_units = lash / view.k
-    lid_height = lash_units + 0.012
-    rect, iris_rect, gaze, layers = _layers(view, mask, dark, upper, lower, lash, side)
+    lid_height = lash_units + 2 * LID_EDGE
+    lid_beside = 0.07 * float(upper[-1, 0] - upper[0, 0])
+    rect, iris_rect, gaze, layers = _layers(view, mask, upper, lower, line, side)
     above = upper[4:-4] - np.array([0.0, lash_units + 0.022])
-    layers[f"lid_{side}"] = _lid(np.median(sample_points(image, frame.to_px(above)[None])[0], axis=0))
+    tone = np.median(sample_points(image, frame.to_px(above)[None])[0], axis=0)
+    layers[f"lid_{side}"] = _lid(tone, LID_EDGE / (lid_height + float((closed - upper)[:, 1].max())))
     lash_up, lash_down = lash_units + 0.010, 0.010
     layers[f"lash_{side}"] = _lash_strip(image, frame, upper, skin, lash_up, lash_down)
-    return DrawnEye(upper, lower, closed, lid_height, lash_up, lash_down, rect, iris_rect, gaze, layers)
+    return DrawnEye(upper, lower, closed, lid_height, lid_beside, lash_up, lash_down, rect, iris_rect, gaze, layers)
 
 
 def _component(view: Window, skin: Doubles, centre: Doubles) -> NDArray[np.bool_] | None:
@@ -171,6 +177,25 @@ def _component(view: Window, skin: Doubles, centre: Doubles) -> NDArray[np.bool_
 
 def _lash_thickness(dark: NDArray[np.bool_], cols: NDArray[np.intp], top: Doubles, bottom: Doubles) -> float:
     """Height in pixels of the dark line along the upper lid, over the middle of the eye."""
+    runs = _dark_runs(dark, cols, top, bottom)
+    height = float(np.percentile(bottom - top, 90))
+    if not runs:
+        return 0.06 * height
+    return float(np.clip(np.percentile(runs, 35), 0.04 * height, 0.30 * height))
+
+
+def _lower_line(dark: NDArray[np.bool_], cols: NDArray[np.intp], top: Doubles, bottom: Doubles) -> float:
+    """Height in pixels of the dark line along the lower lid, 0 when there is none. An iris may stand on it, but not
+    over most of its length."""
+    last = len(dark) - 1
+    runs = _dark_runs(dark[::-1], cols, last - bottom, last - top)
+    if len(runs) < 0.4 * len(cols):
+        return 0.0
+    return float(min(np.percentile(runs, 35) + 1, 0.15 * np.percentile(bottom - top, 90)))
+
+
+def _dark_runs(dark: NDArray[np.bool_], cols: NDArray[np.intp], top: Doubles, bottom: Doubles) -> list[int]:
+    """How far down the dark reaches in each column that is dark at its top."""
     runs = []
     for c, t, b in zip(cols, top, bottom, strict=True):
         column = dark[int(t) : int(b) + 1, c]
@@ -178,26 +203,22 @@ def _lash_thickness(dark: NDArray[np.bool_], cols: NDArray[np.intp], top: Double
         if start >= 0:
             after = np.flatnonzero(~column[start:])
             runs.append(start + (int(after[0]) if len(after) else len(column)))
-    height = float(np.percentile(bottom - top, 90))
-    if not runs:
-        return 0.06 * height
-    return float(np.clip(np.percentile(runs, 35), 0.04 * height, 0.30 * height))
+    return runs
 
 
 def _layers(
     view: Window,
     mask: NDArray[np.bool_],
-    dark: NDArray[np.bool_],
     upper: Doubles,
     lower: Doubles,
-    lash: float,
+    line: float,
     side: topo.Side,
 ) -> tuple[tuple[float, float, float, float], tuple[float, float, float, float], tuple[float, float], dict[str, Bytes]]:
-    """The eye without its iris, and the iris alone."""
+    """The eye without its iris, and the iris alone. `line`: face units of the lower lid that are its line."""
     h, w = mask.shape
     x, y = view.x(np.arange(w)), view.y(np.arange(h))[:, None]
     up, lo = np.interp(x, upper[:, 0], upper[:, 1])[None], np.interp(x, lower[:, 0], lower[:, 1])[None]
-    inside = (y > up) & (y < lo) & (x > upper[0, 0])[None] & (x < upper[-1, 0])[None]
+    inside = (y > up) & (y < lo - line) & (x > upper[0, 0])[None] & (x < upper[-1, 0])[None]
     lum = luminance(view.rgb)
     bright = float(np.percentile(lum[inside], 92)) if inside.any() else 255.0
     saturation = view.rgb.max(2) - view.rgb.min(2)
@@ -234,11 +255,14 @@ def _layers(
     return rect, iris_rect, gaze, textures
 
 
-def _lid(skin: Doubles) -> Bytes:
-    v = ((np.arange(32) + 0.5) / 32)[:, None]
+def _lid(skin: Doubles, edge: float) -> Bytes:
+    """Flat skin that hides the open eye's lash line whole, also where that reaches beside the corners."""
+    w, h = 128, 64
+    u, v = np.linspace(0, 1, w)[None], ((np.arange(h) + 0.5) / h)[:, None]
     shade = 1 - 0.03 * smooth_step(0.3, 1.0, v)
-    rgb = np.broadcast_to(skin, (32, 64, 3)) * shade[..., None]
-    return rgba(rgb, np.broadcast_to(smooth_step(0.0, 0.06, v), (32, 64)))
+    rgb = np.broadcast_to(skin, (h, w, 3)) * shade[..., None]
+    beside = 1 / (CHAIN + 1)  # the strip is a point longer than the chain at each end
+    return rgba(rgb, smooth_step(0.0, edge, v) * smooth_step(0.0, 0.6 * beside, np.minimum(u, 1 - u)))
 
 
 def _lash_strip(image: Bytes, frame: FaceFrame, upper: Doubles, skin: Doubles, up: float, down: float) -> Bytes:

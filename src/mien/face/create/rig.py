@@ -222,6 +222,7 @@ def _drawn_eye_spec(eye: drawn.DrawnEye, vertices: Points, frame: FaceFrame, sid
         iris_rect=eye.iris_rect,
         gaze=eye.gaze,
         lid_height=eye.lid_height,
+        lid_beside=eye.lid_beside,
         lash_up=eye.lash_up,
         lash_down=eye.lash_down,
     )

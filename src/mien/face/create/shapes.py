@@ -107,6 +107,7 @@ def _mouth_shapes(p: Doubles, measures: MouthMeasures) -> dict[str, Doubles]:
     base = float(p[topo.NOSE_BASE, 1])
     philtrum = max(float(p[OUT_UP[5], 1]) - base, 0.02)
     raised = min(0.095 * mw, 0.42 * philtrum)  # an upper lip cannot go farther up than there is skin
+    arch = min(0.15 * mw, 0.55 * philtrum)
 
     # How far each point follows the jaw: the lower lip fully in its middle, less at the corners; cheeks a little, the
     # chin most.
@@ -145,10 +146,16 @@ def _mouth_shapes(p: Doubles, measures: MouthMeasures) -> dict[str, Doubles]:
         )  # 1 on the outer line
         dy = side[i] * (0.50 * full * tallest[float(side[i])] * share + 0.014 * mw * bell * share)
         dy -= (0.10 if side[i] > 0 else -0.02) * off_line[i] * bell
-        pucker[i] = np.array([-0.37 * (p[i, 0] - mc[0]), 0.0 if corner else dy])
-        # An open, rounded mouth: the opening gets taller in its middle and narrower.
-        taller = (0.085 if side[i] < 0 else 0.04) * bell + 0.045 * full
-        rounded[i] = np.array([-0.14 * (p[i, 0] - mc[0]), 0.0 if corner else side[i] * mw * taller])
+        parted = side[i] * 0.012 * mw * bell**2 * (i in UP or i in LO)
+        pucker[i] = np.array([-0.41 * (p[i, 0] - mc[0]), 0.0 if corner else dy + parted])
+        # An open, rounded mouth: narrower, and its upper line an arch down to the corners, where the jaw alone opens a
+        # bowl under a level line.
+        if corner or side[i] < 0:
+            bow = 0.5 - (0.0 if corner else 0.5 * np.sqrt(max(bell, 0.0)))
+            down = 0.6 * measures.jaw * (bow - w[i]) - (0.0 if corner else arch * bell)
+        else:
+            down = 0.04 * mw * bell
+        rounded[i] = np.array([-0.16 * (p[i, 0] - mc[0]), down])
     shapes["pucker"] = lips(pucker, 1.0) + 0.8 * level
     shapes["jaw_pucker"] = lips(rounded, 0.9)
     shapes["wide"] = lips(

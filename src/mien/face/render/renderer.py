@@ -77,7 +77,7 @@ class Renderer:
         self._keys = np.stack([package.keys[k].reshape(-1) for k in self._names])
         self._rest = package.rest
         self._source = (package.source * scale).astype(np.float32)
-        self._triangles = np.ascontiguousarray(package.triangles)
+        self._triangles = np.array(package.triangles, np.int32)
         self._picture = _resize(package.picture, width, height)
         self._yuv = np.asarray(cv2.cvtColor(self._picture, cv2.COLOR_RGB2YUV_I420), np.uint8)
         self._atlas, self._regions = _shrink_atlas(package, min(self._kx, self._ky))
@@ -461,9 +461,14 @@ def _still_map(x0: int, y0: int, rows: int, cols: int, step: int) -> tuple[Float
     return np.ascontiguousarray(across), np.ascontiguousarray(down)
 
 
+def _own(pixels: Bytes) -> Bytes:
+    """A copy that can be written: for arrays that cannot, as packages have, every loop would be compiled once more."""
+    return np.array(pixels, np.uint8, order="C")
+
+
 def _resize(pixels: Bytes, width: int, height: int) -> Bytes:
     if pixels.shape[1] == width and pixels.shape[0] == height:
-        return np.ascontiguousarray(pixels)
+        return _own(pixels)
     way = cv2.INTER_AREA if width < pixels.shape[1] else cv2.INTER_CUBIC
     return np.asarray(cv2.resize(pixels, (width, height), interpolation=way), np.uint8)
 
@@ -480,7 +485,7 @@ def _near_person(matte: Bytes, cells: tuple[int, int], reach: float) -> NDArray[
 def _shrink_atlas(package: Package, scale: float) -> tuple[Bytes, dict[str, Ints]]:
     """The atlas for a smaller output: each texture reduced by area, so that it does not shimmer."""
     if scale > 0.75:
-        return np.ascontiguousarray(package.atlas), {k: np.array(v, np.int32) for k, v in package.regions.items()}
+        return _own(package.atlas), {k: np.array(v, np.int32) for k, v in package.regions.items()}
     small = {}
     for name, (x0, y0, x1, y1) in package.regions.items():
         texture = package.atlas[y0:y1, x0:x1]

@@ -27,9 +27,9 @@ class Features(NamedTuple):
 FEATURES: Final[dict[ExpressionName, Features]] = {
     "neutral": Features(),
     "happy": Features(smile=0.55, cheek=0.45, brow=0.10, pitch=-0.4),
-    "sad": Features(smile=-0.10, frown=0.40, brow=0.14, pitch=1.6, roll=1.0, gaze_y=0.10),
+    "sad": Features(smile=-0.20, frown=0.40, brow=0.14, pitch=1.6, roll=1.0, gaze_y=0.10),
     "surprised": Features(brow=0.50, pitch=-0.8),
-    "serious": Features(smile=-0.10, frown=0.06, brow=-0.26, pitch=0.4),
+    "serious": Features(smile=-0.20, frown=0.06, brow=-0.26, pitch=0.4),
 }
 
 

@@ -37,10 +37,10 @@ class Posture(NamedTuple):
 
 
 POSTURES: Final[dict[StatusName, Posture]] = {
-    "idle": Posture(smile=0.06),
-    "listening": Posture(yaw=1.2, pitch=1.0, roll=2.2, ty=0.01, brow=0.10, smile=0.10, drift=0.6),
-    "thinking": Posture(yaw=-2.5, pitch=-1.6, roll=-1.4, brow=0.16, smile=0.02, gaze_x=-0.28, gaze_y=-0.24, drift=0.8),
-    "speaking": Posture(pitch=0.3, brow=0.04, smile=0.08, drift=1.3),
+    "idle": Posture(smile=0.16),
+    "listening": Posture(yaw=1.2, pitch=1.0, roll=2.2, ty=0.01, brow=0.10, smile=0.20, drift=0.6),
+    "thinking": Posture(yaw=-2.5, pitch=-1.6, roll=-1.4, brow=0.16, smile=0.06, gaze_x=-0.28, gaze_y=-0.24, drift=0.8),
+    "speaking": Posture(pitch=0.3, brow=0.04, smile=0.14, drift=1.3),
 }
 
 _YAW_TO_GAZE: Final = 0.022

@@ -44,6 +44,16 @@ def test_nothing_of_the_person_is_left_on_the_plate() -> None:
     np.testing.assert_array_equal(plate[:10], picture[:10])
 
 
+def test_the_plate_keeps_its_pattern_where_a_moving_head_uncovers_it() -> None:
+    y, x = np.mgrid[0:240, 0:240]
+    alpha = np.clip((x - 100) / 12, 0, 1).astype(np.float32)
+    wall = np.where((y // 6 % 2)[..., None] == 1, [230, 220, 200], [90, 100, 110]).astype(np.float64)
+    picture = (RED * alpha[..., None] + wall * (1 - alpha[..., None])).round().astype(np.uint8)
+    plate = clean_plate(picture, alpha, 4).astype(float)
+    uncovered = (x > 112) & (x < 124) & (y > 20) & (y < 220)
+    assert np.corrcoef(plate[uncovered].mean(1), wall[uncovered].mean(1))[0, 1] > 0.9
+
+
 def test_what_a_file_hides_under_transparency_does_not_show() -> None:
     _, alpha = _mixed()
     hidden = np.where(alpha[..., None] > 0.5, RED, [0.0, 255.0, 0.0]).astype(np.uint8)

@@ -21,6 +21,8 @@ MOST_SOFT = 0.12
 """Mean width of the half-transparent edge, eye distances, up to which a matte is trusted: hair measures up to 0.08."""
 PLATE_SCALE = 4
 """The hidden background is made at a fraction of the size: it is soft anyway."""
+THIN = 20
+"""Steps of 255 by which a thin thing in the background differs from what is around it."""
 
 
 def person_matte(nets: FaceNetworks, canvas: Bytes, frame: FaceFrame) -> Floats:
@@ -127,8 +129,9 @@ def spread_colours(canvas: Bytes, matte: Floats) -> Bytes:
 
 
 def clean_plate(canvas: Bytes, matte: Floats, reach: float) -> Bytes:
-    """The canvas without the person: what is behind is continued from what surrounds it, softer the deeper inside.
-    `reach` px is kept clear of the person's edge, where colours are mixed."""
+    """The canvas without the person: what is behind is continued from what surrounds it, as its mirror image along the
+    edge, where a moving head uncovers it, and softer the deeper inside. `reach` px is kept clear of the person's edge,
+    where colours are mixed."""
     h, w = canvas.shape[:2]
     size = (max(2, w // PLATE_SCALE), max(2, h // PLATE_SCALE))
     k = max(1, int(reach)) * 2 + 1
@@ -145,8 +148,45 @@ def clean_plate(canvas: Bytes, matte: Floats, reach: float) -> Bytes:
     behind = cv2.resize(filled + (soft - filled) * blend, (w, h), interpolation=cv2.INTER_CUBIC)
     inner = np.asarray(cv2.GaussianBlur(person * np.float32(1), (0, 0), max(1.0, reach / 5)), np.float32) * person
     behind = behind + _grain(canvas, person)[..., None]
+    behind = _mirrored(canvas, person, behind, reach)
     out = canvas + (behind - canvas) * inner[..., None]
     return np.asarray((out + 0.5).clip(0, 255), np.uint8)
+
+
+def _mirrored(canvas: Bytes, person: Bytes, behind: Floats, reach: float) -> Floats:
+    """`behind` with what surrounds the person mirrored at its edge, less the deeper inside; nothing of that where the
+    mirror image would show the person."""
+    h, w = person.shape
+    edge = cv2.GaussianBlur(person * np.float32(1), (0, 0), max(1.0, 1.5 * reach))
+    inside = np.maximum((edge > 0.3).astype(np.uint8), person)  # hair by hair, the mirror image would be in shreds
+    if inside.all():
+        return behind
+    depth, label = cv2.distanceTransformWithLabels(inside, cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL)
+    rows, cols = np.nonzero(inside == 0)
+    nearest = np.zeros((int(label.max()) + 1, 2), np.float32)
+    nearest[label[rows, cols]] = np.stack([cols, rows], -1)
+    at = cv2.blur(nearest[label], (2 * int(reach) + 1,) * 2)
+    x = 2 * at[..., 0] - np.arange(w, dtype=np.float32)
+    y = 2 * at[..., 1] - np.arange(h, dtype=np.float32)[:, None]
+    mirrored = cv2.remap(_without_strands(canvas, reach), x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT)
+    clear = cv2.remap(1 - person, x, y, cv2.INTER_NEAREST, borderMode=cv2.BORDER_REFLECT)
+    share = np.clip((15 * reach - depth) / (11 * reach), 0, 1) * clear
+    share = cv2.GaussianBlur(share * share * (3 - 2 * share), (0, 0), max(1.0, reach)) * clear
+    taken = share > 0.004
+    out = behind.copy()
+    out[taken] += (mirrored[taken] - behind[taken]) * share[taken][:, None]
+    return out
+
+
+def _without_strands(canvas: Bytes, reach: float) -> Bytes:
+    """Without strands of hair, earrings and whatever else is thin: a mirror would show it twice."""
+    h, w = canvas.shape[:2]
+    half = np.asarray(cv2.resize(canvas, (max(1, w // 2), max(1, h // 2)), interpolation=cv2.INTER_AREA), np.uint8)
+    plain = cv2.resize(cv2.medianBlur(half, 2 * max(1, int(0.65 * reach)) + 1), (w, h), interpolation=cv2.INTER_LINEAR)
+    difference = cv2.absdiff(*(cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY) for pixels in (canvas, plain)))
+    around = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * max(1, int(0.4 * reach)) + 1,) * 2)
+    thin = cv2.dilate((difference > THIN).astype(np.uint8), around)
+    return np.asarray(cv2.copyTo(plain, thin, canvas.copy()), np.uint8)
 
 
 def _fill(image: Floats, known: Floats) -> Floats:

@@ -83,7 +83,7 @@ def _layers(
     if background.kind == "keep":
         if not good and not any(pads):
             return inner, None, None, False, notes
-        plate = matting.clean_plate(inner, matte, 0.03 * frame.sc)
+        plate = matting.clean_plate(inner, matte, 0.04 * frame.sc)
         canvas, matte, plate = _extended(inner, matte, plate, pads, frame.sc)
         return (canvas, _bytes(matte), plate, False, notes) if good else (canvas, None, None, False, notes)
     if not good:

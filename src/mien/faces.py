@@ -20,6 +20,7 @@ from mien.face.background import before
 from mien.face.create.canvas import CanvasSize
 from mien.face.create.edit import Edits, export_points
 from mien.face.media import StagedMedia
+from mien.face.motion.audio_visemes import compile_lips
 from mien.face.motion.gestures import GESTURES
 from mien.face.package import Package, PackageStore, default_humans
 from mien.face.render import Renderer, compile_for, height_for
@@ -52,11 +53,12 @@ class FaceLibrary:
         self.ready = False
 
     async def warm(self) -> None:
-        """Makes the default digital humans if they are not there yet, and compiles what draws them."""
+        """Makes the default digital humans if they are not there yet, and compiles what moves and draws them."""
         await asyncio.get_running_loop().run_in_executor(None, self._make_defaults)
         self.ready = True
 
     def _make_defaults(self) -> None:
+        compile_lips()
         for human in default_humans():
             compile_for(self._packages.get(human.id))
 

@@ -19,6 +19,7 @@ from mien.conversation.manager import Manager
 from mien.conversation.port import ConversationError
 from mien.conversation.spec import AdvancedSpec, CallbackSpec, DigitalHumanSpec, InstanceSpec, RtcSpec
 from mien.face.media import StagedMedia
+from mien.face.motion.audio_visemes import compile_lips
 from mien.face.render import Renderer, compile_for
 from mien.rtc.cdn import CdnOutput
 from mien.rtc.port import AUDIO_CLOCK, VideoKind
@@ -50,6 +51,7 @@ class Faces:
 
     def __init__(self) -> None:
         compile_for(tiny_package())
+        compile_lips()
         self._renderer = Renderer(tiny_package(), height=128)
 
     async def open(self, digital_human: DigitalHumanSpec | None) -> StagedMedia:

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
+from pathlib import Path
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mien.face.motion.audio_visemes import AudioMouth
-from mien.face.motion.coarticulation import FV, JAW, MOUTH, PRESS
+from mien import faces
+from mien.face.motion import audio_visemes, lip_kernels
+from mien.face.motion.audio_visemes import AudioMouth, compile_lips
+from mien.face.motion.coarticulation import FV, JAW, LOWER, MOUTH, PRESS, TONGUE, UPPER
 from mien.face.motion.engine import MotionEngine
 from mien.face.motion.frame import FPS, INDEX
+from mien.face.motion.viseme_net import OUTPUTS
+from mien.settings import Settings
 
 RATE = 24_000
 COLUMNS = [INDEX[name] for name in MOUTH]
@@ -44,6 +51,57 @@ def test_pieces_give_what_the_whole_gives() -> None:
     for begin in range(0, len(pcm), 317):
         pieces.push(pcm[begin : begin + 317])
     assert all(np.allclose(whole.pose(t), pieces.pose(t), atol=1e-5) for t in np.arange(0, 1.2, 0.013))
+
+
+def test_no_voice_has_to_wait_for_a_compiler() -> None:
+    compile_lips()
+    compiled = {name: len(loop.signatures) for name, loop in vars(lip_kernels).items() if hasattr(loop, "signatures")}
+    assert {"windows", "mel", "net", "mouth"} <= set(compiled)
+    sound = vowel(((750, 80), (1200, 90)))
+    frozen = np.frombuffer(sound.tobytes(), np.int16)
+    for rate in (8000, 22_050, 48_000):
+        for pcm in (sound, frozen, sound.astype(np.float64), sound[::2], np.array([np.nan, np.inf] * rate)):
+            lips = AudioMouth(rate)
+            for begin in range(0, len(pcm), 333):
+                lips.push(pcm[begin : begin + 333])
+                lips.pose(begin / rate)
+            lips.finish()
+            lips.pose(9.0)
+    again = {name: len(loop.signatures) for name, loop in vars(lip_kernels).items() if hasattr(loop, "signatures")}
+    assert again == compiled
+
+
+def test_a_server_compiles_the_lips_before_it_is_ready(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    compiled = []
+    monkeypatch.setattr(faces, "compile_lips", lambda: compiled.append("lips"))
+    monkeypatch.setattr(faces, "default_humans", lambda: ())
+    library = faces.FaceLibrary(Settings(data_dir=tmp_path))
+    asyncio.run(library.warm())
+    assert library.ready
+    assert compiled == ["lips"]
+
+
+def shown(press: float, fv: float = 0.0) -> np.ndarray:
+    """The row shown when the net says the same for long: an open jaw, and how likely closures are."""
+    rules = audio_visemes._RULES
+    seen = np.full((60, len(OUTPUTS)), 0.3, np.float32)
+    seen[:, PRESS], seen[:, FV], seen[:, lip_kernels.SPEECH] = press, fv, 1.0
+    levels, rows = np.full(64, -20, np.float32), np.empty((60, len(MOUTH)), np.float32)
+    state = np.zeros(3), np.zeros((2, len(OUTPUTS)), np.float32), np.zeros(3)
+    lip_kernels.mouth(seen, levels, audio_visemes._SYLLABLE, audio_visemes._RECENT, rules, *state, rows)
+    return rows[-1]
+
+
+def test_a_closure_is_reached_but_not_counted_twice() -> None:
+    """The net has it in the jaw already: on the way there the jaw stays where the net says."""
+    assert shown(0.6)[JAW] == pytest.approx(0.3, abs=1e-3)
+    closed = shown(0.9)
+    assert closed[PRESS] == 1
+    assert not closed[[JAW, UPPER, LOWER, TONGUE]].any()
+    bitten = shown(0.0, fv=0.9)
+    assert bitten[FV] == 1
+    assert bitten[[JAW, UPPER]] == pytest.approx([0.1, 0.25], abs=1e-3)
+    assert not bitten[[PRESS, LOWER, TONGUE]].any()
 
 
 def test_too_coarse_audio_is_refused() -> None:

@@ -119,7 +119,7 @@ def spoil(x: torch.Tensor, dice: torch.Generator) -> torch.Tensor:
     def draw(*shape: int) -> torch.Tensor:
         return torch.rand(*shape, generator=dice).to(x.device)
 
-    at = torch.arange(bands, device=x.device) * (1 + 0.1 * (2 * draw(batch, 1) - 1) * (draw(batch, 1) < 0.5))
+    at = torch.arange(bands, device=x.device) * (1 + 0.15 * (2 * draw(batch, 1) - 1) * (draw(batch, 1) < 0.7))
     low = at.floor().clamp(0, bands - 1).long()
     part = (at - low)[:, :, None].clamp(0, 1)
     high = (low + 1).clamp(max=bands - 1)
@@ -128,7 +128,7 @@ def spoil(x: torch.Tensor, dice: torch.Generator) -> torch.Tensor:
     )
     heard = x > -0.999
     slope = torch.linspace(-1, 1, bands, device=x.device)[None, :, None]
-    colour = 0.2 * (draw(batch, 1, 1) - 0.5) + 0.3 * (draw(batch, 1, 1) - 0.5) * slope
+    colour = 0.3 * (draw(batch, 1, 1) - 0.5) + 0.5 * (draw(batch, 1, 1) - 0.5) * slope
     x = torch.where(heard, (x + colour).clamp(-1, 1.2), x)
     for _ in range(2):
         begin, width = draw(batch, 1) * bands, 1 + 5 * draw(batch, 1) * (draw(batch, 1) < 0.5)
@@ -196,7 +196,10 @@ def save(net: Net, path: Path) -> None:
 
 
 def restore(net: Net, path: Path) -> None:
-    """Takes up weights that `save` wrote; the head that is thrown away begins anew."""
+    """Takes up weights that `save` wrote, of a net as wide or narrower: the channels it lacks begin without any say.
+
+    The head that is thrown away begins anew.
+    """
     with np.load(path) as saved, torch.no_grad():
         for name, conv in (
             ("first", net.first),
@@ -204,9 +207,12 @@ def restore(net: Net, path: Path) -> None:
             ("head", net.head),
         ):
             kernel = torch.from_numpy(saved[f"{name}_w"].astype(np.float32))
-            outputs, inputs, taps = conv.weight.shape
-            conv.weight.copy_(kernel.reshape(taps, inputs, outputs).permute(2, 1, 0))
-            conv.bias.copy_(torch.from_numpy(saved[f"{name}_b"].astype(np.float32)))
+            bias = torch.from_numpy(saved[f"{name}_b"].astype(np.float32))
+            taps, outputs = conv.weight.shape[2], len(bias)
+            kernel = kernel.reshape(taps, -1, outputs).permute(2, 1, 0)
+            conv.weight[:outputs] = 0
+            conv.weight[:outputs, : kernel.shape[1]] = kernel
+            conv.bias[:outputs] = bias
 
 
 def main() -> None:

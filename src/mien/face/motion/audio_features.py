@@ -11,6 +11,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from mien.face.motion.lip_kernels import Scale, mel, windows
 from mien.face.motion.timing import AUDIO_HOP, AUDIO_WINDOW
 
 BANDS: Final = 40
@@ -30,6 +31,8 @@ _LEVEL_FALL_DB: Final = 3.0
 _RANGE_DB: Final = 60.0
 """From the peak down to the value -1; the peak in one band reads about +1."""
 
+_SCALE: Final = Scale(_LEVEL_FALL_DB * AUDIO_HOP, FLOOR_DB + 12, _RANGE_DB)
+
 
 class MelBands:
     """Analyses mono audio pushed in order."""
@@ -41,12 +44,13 @@ class MelBands:
         self._hop = round(rate * AUDIO_HOP)
         self._size = round(rate * AUDIO_WINDOW)
         self._window = np.hanning(self._size + 2)[1:-1].astype(np.float32)
-        self._mean = np.full((self._size, 1), 1 / self._size, np.float32)
         self._fft = 1 << (self._size - 1).bit_length()
-        self._filters = _mel_filters(rate, self._fft) * np.float32(2 / self._fft / float((self._window**2).sum()))
+        filters = _mel_filters(rate, self._fft) * np.float32(2 / self._fft / float((self._window**2).sum()))
+        self._filters = np.ascontiguousarray(filters.T)
+        self._spans = _spans(self._filters)
         self._tail = np.zeros(self._size - self._hop, np.float32)
         self._pending = np.zeros(0, np.float32)
-        self._peak_db = _FIRST_PEAK_DB
+        self._peak_db = np.array([_FIRST_PEAK_DB], np.float32)
 
     def push(self, pcm: NDArray[np.int16]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Bands (n, BANDS), about -1..1, and levels (n,) in dBFS of the n hops completed by `pcm`.
@@ -65,25 +69,17 @@ class MelBands:
         block, self._pending = self._pending[: hops * self._hop], self._pending[hops * self._hop :]
         stretch = np.concatenate([self._tail, block])
         self._tail = stretch[hops * self._hop :]
-        # Overlapping windows without a copy: `stretch` holds `_size - _hop` samples more than the hops.
-        step = stretch.itemsize
-        frames = np.ndarray((hops, self._size), np.float32, stretch, strides=(self._hop * step, step))
-        spectrum = np.fft.rfft((frames - frames @ self._mean) * self._window, self._fft)
-        heard = spectrum[:, : len(self._filters)]
-        power = np.square(heard.real)
-        power += np.square(heard.imag)
-        bands = power @ self._filters
-        level = 10 * np.log10(bands.sum(1) + np.float32(1e-9))
-        # A running maximum that fades, for all hops at once.
-        fade = np.float32(_LEVEL_FALL_DB * AUDIO_HOP) * np.arange(1, hops + 1, dtype=np.float32)
-        peak = np.maximum.accumulate(np.concatenate([[np.float32(self._peak_db)], level + fade]))[1:] - fade
-        peak = np.maximum(peak, FLOOR_DB + 12)
-        self._peak_db = float(peak[-1])
-        bands += np.float32(1e-9)
-        relative = np.log10(bands, out=bands)
-        relative *= np.float32(10 / (_RANGE_DB / 2))
-        relative += (np.float32(_RANGE_DB) - peak[:, None]) / np.float32(_RANGE_DB / 2) - np.float32(1)
-        return np.minimum(np.maximum(relative, np.float32(-1)), np.float32(1.2)), level
+        frames = np.zeros((hops, self._fft), np.float32)
+        windows(stretch, self._window, self._hop, frames)
+        bands, levels = np.empty((hops, BANDS), np.float32), np.empty(hops, np.float32)
+        mel(np.fft.rfft(frames), self._filters, self._spans, _SCALE, self._peak_db, bands, levels)
+        return bands, levels
+
+
+def _spans(filters: NDArray[np.float32]) -> NDArray[np.int64]:
+    """First and one past the last bin each of `filters` (BANDS, n) hears, shape (BANDS, 2)."""
+    heard = [np.flatnonzero(band) for band in filters]
+    return np.array([(bins[0], bins[-1] + 1) if len(bins) else (0, 0) for bins in heard], np.int64)
 
 
 def _mel_filters(rate: int, fft: int) -> NDArray[np.float32]:

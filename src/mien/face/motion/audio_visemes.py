@@ -14,7 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mien.face.motion.audio_features import FLOOR_DB, MelBands
-from mien.face.motion.coarticulation import JAW, MOUTH, lay_closures, smoothstep
+from mien.face.motion.coarticulation import MOUTH
+from mien.face.motion.lip_kernels import Rules, mouth
 from mien.face.motion.timing import (
     AUDIO_CLOSE,
     AUDIO_HOP,
@@ -24,7 +25,7 @@ from mien.face.motion.timing import (
     AUDIO_WINDOW,
     CURVE_RATE,
 )
-from mien.face.motion.viseme_net import VisemeNet, packaged
+from mien.face.motion.viseme_net import OUTPUTS, VisemeNet, packaged
 
 _CLOSED_FROM, _CLOSED_AT = 0.5, 0.85
 """Probabilities of a closure that begin to close the mouth and that close it fully."""
@@ -32,31 +33,49 @@ _CLOSED_FROM, _CLOSED_AT = 0.5, 0.85
 _SPEECH_FROM, _SPEECH_AT = 0.15, 0.5
 """The same of speech: the mouth rests below the first and moves as the net says above the second."""
 
-_GATES_LATE: Final = 0.0075
-"""Seconds by which a gate is behind what the net says, made up for with the rest of the look-ahead of 80 ms."""
+_LATE: Final = 0.0075
+"""Seconds by which smoothing and gates are behind what the net says, made up for with the rest of the look-ahead of
+80 ms."""
 
-_WITH_LEVEL: Final = 0.5
-"""Share of the jaw's opening that goes with the level. On espeak's voices the jaw fits its reference as well as with
-none and the voice's envelope clearly better; with all of it the first suffers."""
+_PER_DECADE: Final = 0.3
+_SOFTEST, _LOUDEST = 0.2, 1.2
+"""How far the jaw goes with the level: as usual at the usual one, so much more for 20 dB, and its limits. In decibels
+as the eye compares it: in proportion to the sound pressure, the jaw strays farther from its reference on espeak's and
+the local voice, and the opening fits their level in decibels no better."""
 
-_SOFTEST, _LOUDEST = 0.15, 1.3
-"""Opening for no sound at all, and at most; 1 for the usual level."""
+_RECENT: Final = np.array([0.2, 0.5, 0.3], np.float32)
+"""Shares of the last rows in the one shown: what the net says trembles a little from one to the next. This comes 9 ms
+late."""
 
 _SYLLABLE: Final = np.array([0.1, 0.25, 0.3, 0.25, 0.1], np.float32)
 _AROUND: Final = len(_SYLLABLE) // 2
 """Smoothing of the level over 50 ms, a syllable and not a pitch period, and how far it looks to both sides."""
-
-_CLOSE, _PART, _SETTLE = AUDIO_HOP / AUDIO_CLOSE, AUDIO_HOP / AUDIO_PART, AUDIO_HOP / AUDIO_SETTLE
-"""How far a gate moves in one row at most."""
 
 _SILENT: Final = 10 ** (FLOOR_DB / 20)
 _VOICED: Final = 0.1
 _MEMORY: Final = 200
 """Share of the usual level below which a moment does not count towards it, and over how many (of 10 ms) it is taken."""
 
+_RULES: Final = Rules(
+    closed_from=_CLOSED_FROM,
+    closed_at=_CLOSED_AT,
+    speech_from=_SPEECH_FROM,
+    speech_at=_SPEECH_AT,
+    close=AUDIO_HOP / AUDIO_CLOSE,
+    part=AUDIO_HOP / AUDIO_PART,
+    settle=AUDIO_HOP / AUDIO_SETTLE,
+    silent=_SILENT,
+    voiced=_VOICED,
+    memory=float(_MEMORY),
+    floor_db=FLOOR_DB,
+    quiet_rows=AUDIO_QUIET / AUDIO_HOP,
+    per_decade=_PER_DECADE,
+    softest=_SOFTEST,
+    loudest=_LOUDEST,
+)
+
 _STRETCH: Final = 0.08
-"""Seconds analysed at once at most: half a millisecond of work between two frames, in products so small that numpy's
-library keeps them on one core. More at once is shared out to threads that spin while they wait for each other."""
+"""Seconds analysed at once at most, so that no frame waits for a long piece that arrived."""
 
 _FLUSH: Final = 0.3
 """Seconds of silence behind a clip in which the mouth closes."""
@@ -71,15 +90,12 @@ class AudioMouth:
         self._rate = rate
         weights = packaged()
         self._net = VisemeNet(weights)
-        self._columns = np.array([weights.outputs.index(name) for name in MOUTH])
-        self._gated = np.array([weights.outputs.index(name) for name in ("press", "fv", "speech")])
         # Time of the first row: the middle of the hop it tells of, less what holding and following gates add.
-        self._begin = AUDIO_HOP - AUDIO_WINDOW / 2 - weights.lookahead * AUDIO_HOP - _GATES_LATE
+        self._begin = AUDIO_HOP - AUDIO_WINDOW / 2 - weights.lookahead * AUDIO_HOP - _LATE
         self._levels = np.full(weights.lookahead + _AROUND, FLOOR_DB - 1, np.float32)
-        self._usual, self._voiced = 0.0, 0
-        self._quiet = 0
-        self._gates = 0.0, 0.0, 0.0
-        self._likely = np.zeros((1, 2), np.float32)
+        self._gates = np.zeros(3)
+        self._before = np.zeros((2, len(OUTPUTS)), np.float32)
+        self._usual = np.zeros(3)
         self._waiting: deque[NDArray[np.int16]] = deque()
         self._rows: list[NDArray[np.float32]] = []
         self._finished = False
@@ -137,55 +153,16 @@ class AudioMouth:
         if not len(bands):
             return
         seen = self._net.push(bands)
-        self._levels = np.concatenate([self._levels, levels])
-        due, self._levels = self._levels[: len(seen) + 2 * _AROUND], self._levels[len(seen) :]
-        curve = seen.take(self._columns, axis=1)
-        likely = _between(seen.take(self._gated, axis=1), _FROM, _AT)
-        gates = np.concatenate([self._likely, likely[:, :2]])
-        self._likely = gates[-1:]
-        # A closure is held for two rows at least, so that one of 25 frames a second meets it nearly at its deepest.
-        np.maximum(gates[:-1], gates[1:], out=likely[:, :2])
-        shown = self._follow(likely, due[_AROUND : len(seen) + _AROUND])
-        curve[:, JAW] *= self._swing(due)
-        lay_closures(curve, shown[:, 0], shown[:, 1])
-        curve *= smoothstep(shown[:, 2])[:, None]
-        self._rows.extend(curve)
-
-    def _follow(self, wanted: NDArray[np.float32], levels: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Gates (n, 3) of lips, teeth and speech that follow `wanted` no faster than a mouth moves.
-
-        Where nothing has sounded for a moment the mouth sleeps, whatever is wanted.
-        """
-        shown = []
-        lips, teeth, voice = self._gates
-        for (to_lips, to_teeth, to_voice), level in zip(wanted.tolist(), levels.tolist(), strict=True):
-            self._quiet = self._quiet + 1 if level < FLOOR_DB else 0
-            if self._quiet * AUDIO_HOP > AUDIO_QUIET:
-                to_voice = 0.0
-            lips = min(max(to_lips, lips - _PART), lips + _CLOSE)
-            teeth = min(max(to_teeth, teeth - _PART), teeth + _CLOSE)
-            voice = min(max(to_voice, voice - _SETTLE), voice + _SETTLE)
-            shown.append((lips, teeth, voice))
-        self._gates = lips, teeth, voice
-        return np.array(shown, np.float32)
-
-    def _swing(self, levels: NDArray[np.float32]) -> NDArray[np.float32]:
-        """How far the jaw goes with the voice's level, 1 as usual; for all but `_AROUND` levels at both ends."""
-        loud = np.sqrt(np.convolve(10 ** (levels / 10), _SYLLABLE, "valid"))
-        swing = []
-        for moment in loud.tolist():
-            if moment > _VOICED * self._usual and moment > _SILENT:
-                self._voiced = min(self._voiced + 1, _MEMORY)
-                self._usual += (moment - self._usual) / self._voiced
-            opening = min(_SOFTEST + (1 - _SOFTEST) * moment / (self._usual or 1.0), _LOUDEST)
-            swing.append(1 - _WITH_LEVEL + _WITH_LEVEL * opening)
-        return np.array(swing, np.float32)
+        levels = np.concatenate([self._levels, levels])
+        self._levels = levels[len(seen) :]
+        rows = np.empty((len(seen), len(MOUTH)), np.float32)
+        mouth(seen, levels, _SYLLABLE, _RECENT, _RULES, self._gates, self._before, self._usual, rows)
+        self._rows.extend(rows)
 
 
-_FROM: Final = np.array([_CLOSED_FROM, _CLOSED_FROM, _SPEECH_FROM], np.float32)
-_AT: Final = np.array([_CLOSED_AT, _CLOSED_AT, _SPEECH_AT], np.float32)
-
-
-def _between(value: NDArray[np.float32], low: NDArray[np.float32], high: NDArray[np.float32]) -> NDArray[np.float32]:
-    """`value` stretched so that `low` is 0 and `high` is 1, smooth at both ends."""
-    return smoothstep((value - low) / (high - low))
+def compile_lips() -> None:
+    """Compiles every loop the audio path needs, so that no call waits for it: seconds on a new machine, milliseconds
+    once the machine code lies on disk."""
+    lips = AudioMouth(8000)
+    lips.push(np.zeros(1600, np.int16))
+    lips.pose(0.0)

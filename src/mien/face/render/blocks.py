@@ -15,7 +15,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from mien.face.render.kernels import F, kernel
+from mien.face.compiled import kernel
+from mien.face.render.kernels import F
 
 BLOCK = 16
 """Pixels along a block's side."""

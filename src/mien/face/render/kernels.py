@@ -8,20 +8,13 @@ first pixel.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from typing import Any, TypeVar, cast
+from typing import Any
 
-import numba as nb
 import numpy as np
 
+from mien.face.compiled import kernel
+
 F = np.float32
-_Function = TypeVar("_Function", bound=Callable[..., Any])
-
-
-def kernel(function: _Function) -> _Function:
-    """Compiles without the GIL; the machine code is kept beside the source or in NUMBA_CACHE_DIR."""
-    compiled = nb.njit(cache=True, fastmath=True, nogil=True, boundscheck=False, error_model="numpy")(function)
-    return cast("_Function", compiled)
 
 
 @kernel

@@ -35,7 +35,7 @@ SETTLE_S = 1.5
 """Media flows this long before the question: the first picture is there, sender reports relate voice and video."""
 ANSWER_LIMIT_S = 40.0
 """The answer must begin within this; generous for a loaded machine."""
-TALK_LIMIT_S = 60.0
+TALK_LIMIT_S = 120.0
 TAIL_S = 0.6
 
 

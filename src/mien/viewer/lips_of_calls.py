@@ -12,7 +12,11 @@ from mien.errors import UserError
 from mien.settings import Settings
 from mien.viewer.lips import lipsync_of_mp4
 
-QUESTIONS: Final = {"zh": "请用两句话介绍一下你自己。", "en": "Please tell me about yourself in two sentences."}
+QUESTIONS: Final = {
+    "zh": "请用八句话讲一讲你眼中的春天、夏天、秋天和冬天。",
+    "en": "Please tell me in eight sentences what you like about spring, summer, autumn and winter.",
+}
+"""A single sentence moves the correlation by 0.1: this asks for many."""
 CONFIG_IDS: Final[tuple[Literal["web", "mobile"], ...]] = ("web", "mobile")
 _LIMIT_S: Final = 300.0
 

@@ -20,6 +20,8 @@ _SOFTEST: Final = 0.18
 _SLOPE: Final = 0.88
 _LOUDEST: Final = 1.3
 """Opening for a level relative to the usual one: 0.18 for none, 1.06 for the usual, at most 1.3."""
+_EVEN: Final = 0.6
+"""Power of the level: the eye follows loudness as the ear does, closer to decibels than to sound pressure."""
 
 _VOICED: Final = 0.1
 """Share of the loudest recent level below which a moment does not count towards the usual level."""
@@ -78,7 +80,7 @@ class Loudness:
             return 1.0
         part = (time / AUDIO_HOP) - at if time > 0 else 0.0
         level = (1 - part) * self._level(at) + part * self._level(at + 1)
-        return min(_SOFTEST + _SLOPE * level / self._usual.value, _LOUDEST)
+        return min(_SOFTEST + _SLOPE * (level / self._usual.value) ** _EVEN, _LOUDEST)
 
     def _level(self, at: int) -> float:
         last = len(self._power) - 1

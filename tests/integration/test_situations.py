@@ -34,7 +34,13 @@ from tests.support.conversation import EPOCH, FakeFaces, FakeRooms, HeardMedia, 
 
 pytestmark = pytest.mark.integration
 
-TRIED = ("question", "question in noise, 10 dB", "pause of 0.9 s, PauseInterval 1200")
+TRIED = (
+    "question",
+    "question in noise, 10 dB",
+    "pause of 0.9 s, PauseInterval 1200",
+    "pause in mid-sentence",
+    "okay, right over the agent",
+)
 """The command plays all of them; these few keep the tests short."""
 RECOGNISES_IN_S = 0.4
 BLOCK = 320

@@ -18,6 +18,7 @@ from mien.settings import Settings
 from mien.speech.engines import Engines
 from mien.speech.local.g2p import G2P
 from mien.speech.local.kokoro import UnknownVoiceError
+from mien.speech.local.llama import Sampling
 from mien.speech.local.whisper import LISTEN_RATE, Language
 from mien.speech.phones import VOICE_RATE, SpokenText, attached
 from mien.speech.spec import AsrSpec, LlmSpec, TtsSpec
@@ -243,6 +244,22 @@ async def test_the_local_model_answers_and_stops_when_told(engines: Engines) -> 
             if chunk.delta and chunk.delta.content:
                 break
     assert time.perf_counter() - begun < max(5.0, 8 * first)
+
+
+async def test_a_prompt_is_given_up_while_it_is_read(engines: Engines) -> None:
+    model = await engines._model.get()
+    looks: list[str] = []
+
+    def look(text: str) -> bool:
+        looks.append(text)
+        return len(looks) == 3
+
+    messages = [{"role": "user", "content": "A fox lived near a river and went fishing every day. " * 20}]
+    model._llama.generate(messages, Sampling(max_tokens=4), look)
+    assert looks == ["", "", ""], "nothing was written"
+    looks.clear()
+    model._llama.generate(messages, Sampling(max_tokens=4), lambda text: bool(looks.append(text)))
+    assert looks.count("") > 4, "most was still to be read"
 
 
 async def test_calls_share_the_model(engines: Engines) -> None:

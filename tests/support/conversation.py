@@ -342,6 +342,9 @@ class _ScriptedAnswer(llm.LLMStream):
             delta = llm.ChoiceDelta(role="assistant", content=reply[i : i + 2])
             self._event_ch.send_nowait(llm.ChatChunk(id="reply", delta=delta))
             await asyncio.sleep(script.token_s)
+        await asyncio.sleep(step.hangs_s)
+        if step.failure:
+            raise step.failure
         calls = [
             llm.FunctionToolCall(name=name, arguments=arguments, call_id=f"call_{len(script.requests)}_{number}")
             for number, (name, arguments) in enumerate(step.calls)
@@ -411,10 +414,13 @@ class Request:
 
 @dataclass(slots=True)
 class Step:
-    """One answer of the model: text, then functions it calls, each a name and JSON arguments."""
+    """One answer of the model: text, then functions it calls, each a name and JSON arguments, or how it breaks."""
 
     text: str = ""
     calls: list[tuple[str, str]] = field(default_factory=list)
+    failure: Exception | None = None
+    hangs_s: float = 0.0
+    """It sends nothing for this long behind its text."""
 
 
 @dataclass(slots=True)

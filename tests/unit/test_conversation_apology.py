@@ -7,13 +7,13 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from livekit.agents import APIStatusError
+from livekit.agents import APIConnectionError, APIStatusError
 
 from mien.conversation import apology
 from mien.conversation.spec import AdvancedSpec, ApologySpec, ExtrasUpdate, Priority, SamePriority, Status
 from mien.speech.phones import VOICE_RATE
 from mien.speech.spec import AsrSpec, TtsSpec
-from tests.support.conversation import Script, Stagehand, leave, run, spec, stage, until
+from tests.support.conversation import Script, Stagehand, Step, leave, run, spec, stage, until
 
 ZH, EN = apology.TEXTS["zh"], apology.TEXTS["en"]
 ANSWER_S = {"zh": 3.0, "en": 2.6}
@@ -104,6 +104,77 @@ def test_a_voice_that_dies_in_mid_answer_ends_the_subtitle_before_the_excuse() -
         assert seconds_heard(hand) == pytest.approx((10 + len(ZH)) * 0.2, abs=0.2)
         assert instance.messages()[-1].content.startswith("你问的是你好吗对吧。")
         check_untold(hand, instance)
+        await leave(hand)
+
+    run(main)
+
+
+@pytest.mark.parametrize(
+    ("breaks", "said"),
+    [
+        (
+            Step("从前有一座山。山里有一座庙。", failure=APIConnectionError("reset by peer", retryable=False)),
+            "山里有一座庙。",
+        ),
+        (Step("从前有一座山。山里有一座庙。庙里有个老", failure=ValueError("broken")), "山里有一座庙。庙里有个老"),
+        (Step("从前有一座山。山里有一座庙。", hangs_s=10_000), "山里有一座庙。"),
+    ],
+    ids=["line lost", "in mid-clause", "hangs"],
+)
+def test_a_model_that_dies_in_mid_answer_is_excused_and_only_what_was_heard_is_remembered(
+    breaks: Step, said: str
+) -> None:
+    async def main() -> None:
+        hand = await stage(Script(steps=[breaks]), apology=True)
+        instance = await hand.manager.create(spec(asr=AsrSpec(language="zh")))
+        await prepared(hand)
+        tasks = len(asyncio.all_tasks())
+        await hand.user.say("讲个故事", 1.0)
+        await until(lambda: bool(hand.callbacks("Exception")), 60)
+        await until(lambda: instance.status is Status.IDLE)
+        # Not asked again: the caller would hear the beginning twice.
+        assert len(hand.script.requests) == 1
+        assert "".join(hand.script.spoken) == ZH + "从前有一座山。" + said
+        assert [data["Code"] for _, data in hand.callbacks("Exception")] == [2201]
+        heard = "从前有一座山。" + said
+        assert "".join(m["Data"]["Text"] for m in hand.messages(4)) == heard
+        assert [m["Data"]["EndFlag"] for m in hand.messages(4)][-1]
+        assert seconds_heard(hand) == pytest.approx((len(heard) + len(ZH)) * 0.2, abs=0.2)
+        assert [message.content for message in instance.messages()] == ["讲个故事", heard]
+        check_untold(hand, instance)
+        await hand.user.say("还在吗朋友", 1.0)
+        await asyncio.sleep(8)
+        assert hand.script.spoken[-1] == "我来回答你。"
+        assert hand.script.requests[-1].messages == [
+            ("user", "讲个故事"),
+            ("assistant", heard),
+            ("user", "还在吗朋友"),
+        ]
+        assert hand.told()[-1] == "IDLE 2"
+        assert len(asyncio.all_tasks()) == tasks
+        await leave(hand)
+
+    run(main)
+
+
+def test_who_interrupts_an_answer_that_has_died_meanwhile_hears_no_excuse() -> None:
+    async def main() -> None:
+        script = Script(steps=[Step("从前有一座山。山里有一座庙。庙里有一个老和尚。", failure=ValueError("broken"))])
+        hand = await stage(script, apology=True)
+        instance = await hand.manager.create(spec(asr=AsrSpec(language="zh")))
+        await prepared(hand)
+        await hand.user.say("讲个故事", 1.0)
+        await until(lambda: bool(hand.sounded))
+        await asyncio.sleep(0.5)
+        await hand.user.say("等一下我想问别的", 1.5)
+        await asyncio.sleep(10)
+        assert [data["Code"] for _, data in hand.callbacks("Exception")] == [2201]
+        played = hand.callbacks("Interrupted")[0][1]["PlayedText"]
+        assert "从前有一座山。".startswith(played)
+        memory = [message.content for message in instance.messages()]
+        assert memory == ["讲个故事", played, "等一下我想问别的", "你问的是等一下我想问别的对吧。我来回答你。"]
+        check_untold(hand, instance)
+        assert seconds_heard(hand) < (len(memory[3]) + len(played) + 4) * 0.2
         await leave(hand)
 
     run(main)

@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import logging
 import random
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
 import pytest
+from livekit import rtc
+from livekit.agents.voice import SpeechHandle
 from structlog.testing import capture_logs
 
+from mien.conversation.rounds import Round
+from mien.conversation.spec import HistorySpec, Status
+from mien.conversation.utterance import Utterance
 from mien.rtc.port import RoomMessage
-from tests.support.conversation import Microphone, Script, run
+from tests.support.conversation import Microphone, Script, leave, run, spec, stage, until
 from tests.support.whole_api import WholeApi, whole_api
 
 WORDS = ["你好吗", "", "嗯", "再讲一个故事", "等一下我想问别的"]
@@ -180,4 +187,79 @@ def test_a_call_survives_random_requests(
         run(main)
     assert problems == []
     assert [line for line in lines if line["log_level"] in ("error", "critical")] == []
+    assert [record.getMessage() for record in caplog.records if record.levelno >= logging.ERROR] == []
+
+
+def kept() -> Counter[str]:
+    """What a call makes again and again, and must let go of."""
+    gc.collect()
+    kinds = (Round, Utterance, SpeechHandle, rtc.AudioFrame, asyncio.TimerHandle)
+    return Counter(type(one).__name__ for one in gc.get_objects() if isinstance(one, kinds))
+
+
+@pytest.mark.timeout(600)
+def test_an_hour_of_talk_leaves_nothing_behind(caplog: pytest.LogCaptureFixture) -> None:
+    """Every 90 s a question; it is let answer, interrupted, nodded or coughed at in turn, then the user is silent."""
+    window = 6
+    problems: list[dict[str, Any]] = []
+
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+        loop.set_exception_handler(lambda _, context: problems.append(context))
+        hand = await stage(Script(char_s=0.1), echo_guard="auto")
+        instance = await hand.manager.create(spec(history=HistorySpec(window_size=window)))
+        began = loop.time()
+        tasks, early = 0, Counter[str]()
+        for turn in range(40):
+            hand.user.published = True
+            await hand.user.say(f"这是第{turn}个问题", 0.8)
+            await until(lambda: instance.status is Status.SPEAKING)
+            await asyncio.sleep(0.8)
+            match turn % 5:
+                case 1:
+                    await hand.user.say("等一下我想问别的", 1.2)
+                case 2:
+                    await hand.user.say("嗯", 0.3)
+                case 3:
+                    await hand.user.say("", 0.3)
+                case 4:
+                    await instance.interrupt()
+            await until(lambda: instance.status is Status.IDLE)
+            await asyncio.sleep(1)
+            # In most silences the microphone is off.
+            hand.user.published = turn % 12 == 0
+            await asyncio.sleep(began + 90 * (turn + 1) - loop.time())
+            if turn == 10:
+                tasks, early = len(asyncio.all_tasks()), kept()
+            hand.faces.opened[-1].sounded.clear()
+            hand.peer.audio.clear()
+        assert loop.time() - began == pytest.approx(3600)
+        assert len(asyncio.all_tasks()) == tasks
+        assert all(count <= early[name] + 3 for name, count in kept().items()), (kept(), early)
+        assert max(len(request.messages) for request in hand.script.requests) == window + 1
+
+        # Every round is told whole, in its order.
+        results = [data["Round"] for _, data in hand.callbacks("ASRResult")]
+        assert len(results) == 40 + 8
+        assert results == sorted(set(results))
+        assert [m["Round"] for m in hand.messages(3) if m["Data"]["EndFlag"]] == results
+        assert [m["Round"] for m in hand.messages(4) if m["Data"]["StartFlag"]] == results
+        assert [m["Round"] for m in hand.messages(4) if m["Data"]["EndFlag"]] == results
+        seq_ids = [message["SeqId"] for message in hand.messages()]
+        assert seq_ids == sorted(set(seq_ids))
+        told = Counter(name for name, _ in hand.callbacks())
+        assert told["Interrupted"] == 16
+        assert {data["Code"] for _, data in hand.callbacks("Exception")} == {1004}
+        statuses = [(d["Round"], d["Status"]) for _, d in hand.callbacks("AgentInstanceStatus")]
+        for number in results:
+            wanted = ["LISTENING", "THINKING", "SPEAKING", "IDLE"]
+            assert [status for round_, status in statuses if round_ == number] == wanted
+        whole = [timing["total"] for timing in instance.timings if not timing["interrupted"]]
+        assert len(instance.timings) == 48
+        assert max(whole) - min(whole) <= 60, "the last answer comes as soon as the first"
+        await leave(hand)
+        assert len(asyncio.all_tasks()) == 1
+
+    run(main)
+    assert problems == []
     assert [record.getMessage() for record in caplog.records if record.levelno >= logging.ERROR] == []

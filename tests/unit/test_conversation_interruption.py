@@ -112,6 +112,51 @@ def test_a_cough_or_a_backchannel_only_pauses_the_voice(noise: str) -> None:
     run(main)
 
 
+@pytest.mark.parametrize(
+    ("words", "seconds", "partials", "interrupts"),
+    [
+        ("好的，对", 0.9, False, False),
+        ("好的，对，嗯", 1.8, True, False),
+        ("好的，对，嗯", 1.8, False, True),
+        ("", 1.8, True, True),
+    ],
+    ids=["a nod of 0.9 s", "a long nod, understood meanwhile", "the same, not understood", "a long noise"],
+)
+def test_how_long_a_nod_may_be(words: str, seconds: float, partials: bool, interrupts: bool) -> None:
+    async def main() -> None:
+        hand = await stage(Script(partials=partials))
+        instance = await hand.manager.create(spec())
+        await instance.say(LONG * 2)
+        await until(lambda: bool(hand.sounded))
+        await asyncio.sleep(1)
+        await hand.user.say(words, seconds)
+        await asyncio.sleep(14)
+        assert bool(hand.callbacks("Interrupted")) == interrupts
+        assert hand.told()[-1].startswith("IDLE")
+        await leave(hand)
+
+    run(main)
+
+
+def test_who_speaks_together_with_the_agents_first_words_is_heard() -> None:
+    """It could be their echo: the guard waits, and then loses nothing."""
+
+    async def main() -> None:
+        hand = await stage(
+            Script(reply=lambda question: LONG if "故事" in question else "好的朋友。"), echo_guard="auto"
+        )
+        instance = await hand.manager.create(spec())
+        await hand.user.say("讲一个故事", 1.0)
+        await until(lambda: bool(hand.sounded))
+        await hand.user.say("等一下", 0.4)
+        await asyncio.sleep(8)
+        assert [data["Text"] for _, data in hand.callbacks("ASRResult")] == ["讲一个故事", "等一下"]
+        assert instance.messages()[-1].content == "好的朋友。"
+        await leave(hand)
+
+    run(main)
+
+
 def test_interrupt_mode_1_ignores_the_user_until_playback_is_over() -> None:
     async def main() -> None:
         hand = await stage()

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncGenerator, Callable, Sequence
 from typing import Any, ClassVar
 
+import pytest
 from livekit.agents import APIConnectOptions, llm
 
 from mien.speech.local.llama import Message, Sampling
@@ -21,12 +22,12 @@ class Brain:
     def __init__(self) -> None:
         self.log: list[str] = []
 
-    async def warm(self, messages: Sequence[Message], *, deadline_s: float = 0.0) -> None:
+    async def warm(self, messages: Sequence[Message], **_: Any) -> None:
         self.log.append(f"reads {messages[-1]['content']}")
         await asyncio.sleep(1.0)
         self.log.append("has read")
 
-    async def stream(self, messages: Sequence[Message], sampling: Sampling) -> AsyncGenerator[str, None]:
+    async def stream(self, messages: Sequence[Message], sampling: Sampling, **_: Any) -> AsyncGenerator[str, None]:
         self.log.append(f"answers {messages[-1]['content']}")
         await asyncio.sleep(1.0)
         yield "Yes."
@@ -93,6 +94,34 @@ def test_the_first_words_are_read_while_the_user_speaks_and_not_what_is_no_turn(
         before = list(seen)
         await hand.user.say("嗯嗯", 0.5)
         assert seen == before
+        await leave(hand)
+
+    run(main)
+
+
+@pytest.mark.parametrize(
+    ("said", "asked_for"),
+    [
+        (["今天天气怎么样？"], ["今天天气怎么样？"]),
+        (["如果明天下雨，", "我们去哪里玩？"], ["如果明天下雨，", "如果明天下雨，我们去哪里玩？"]),
+    ],
+    ids=["kept", "thrown away"],
+)
+def test_an_answer_begun_before_the_turn_is_over_is_the_one_that_is_heard(
+    said: list[str], asked_for: list[str]
+) -> None:
+    async def main() -> None:
+        hand = await stage()
+        await hand.manager.create(spec())
+        for words in said:
+            await hand.user.say(words, 1.0)
+            await asyncio.sleep(0.9)
+        await asyncio.sleep(8)
+        asked = [request.messages[-1][1].replace(" ", "") for request in hand.script.requests]
+        assert asked == asked_for
+        assert [data["Text"] for _, data in hand.callbacks("ASRResult")] == ["".join(said)]
+        told = "".join(data["Text"] for _, data in hand.callbacks("LLMResult"))
+        assert told.replace(" ", "") == f"你问的是{''.join(said)}对吧。我来回答你。"
         await leave(hand)
 
     run(main)

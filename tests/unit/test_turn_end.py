@@ -30,6 +30,8 @@ ENDINGS = {
         "Tell me a story.",
         "Thank you.",
         "你觉得 iPhone 怎么样",
+        "请问你们几点开门，明天上午？",
+        "Do you want to know?",
     ),
     Ending.UNSURE: (
         "我喜欢吃苹果。",
@@ -39,6 +41,8 @@ ENDINGS = {
         "I do not feel very well.",
         "If it rains tomorrow, I will stay home.",
         "今天下午三点",
+        "我想预约，明天上午。",
+        "我想问一下明天上午的会议。",
         "42",
         "",
         "…",
@@ -68,6 +72,10 @@ ENDINGS = {
         "I was thinking...",
         "My name is",
         "我用的是 iPhone 和",
+        "我想问一下,明天上午。",
+        "请问一下这周末",
+        "I would like to know.",
+        "I was just wondering",
     ),
 }
 

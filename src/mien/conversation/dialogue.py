@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
-from functools import partial
 from typing import Any
 
 from livekit.agents import (
@@ -28,7 +27,7 @@ from mien.conversation import apology
 from mien.conversation.agent import ConversationAgent
 from mien.conversation.apology import Apologies, Apologist, Speaker
 from mien.conversation.echo import EchoGuard
-from mien.conversation.errors import ExceptionCode, Part, describe
+from mien.conversation.errors import ExceptionCode, Part
 from mien.conversation.events import Reporter
 from mien.conversation.history import from_messages
 from mien.conversation.listening import Listen, UserVoice
@@ -54,12 +53,12 @@ from mien.conversation.spec import (
     Status,
     VadSpec,
 )
+from mien.conversation.telling import Telling
 from mien.conversation.text import Clause
 from mien.conversation.turn_end import TurnEnd
 from mien.conversation.turns import UserTurns
 from mien.conversation.utterance import CURRENT, Utterance, new_utterance
 from mien.conversation.workshop import Workshop
-from mien.speech.phones import SpokenText
 from mien.speech.spec import AsrSpec, LlmSpec, TtsSpec
 
 KEPT_TIMINGS = 200
@@ -86,6 +85,7 @@ class Dialogue:
         self._report = reporter
         self._media = media
         self._manner = Manner(media, spec.advanced.tts_param_paths)
+        self._telling = Telling(self, reporter, self._manner, spec.advanced.meta_info)
         self._engines = engines
         self._loop = asyncio.get_running_loop()
         self._echo = EchoGuard(self._loop.time, mode=echo_guard)
@@ -127,9 +127,10 @@ class Dialogue:
         self._pressed = False
         self.listen_only = spec.advanced.listen_only
         self._starting: Utterance | None = None
-        self._current: Utterance | None = None
+        self.current: Utterance | None = None
+        """The one that is or will be heard."""
         self._utterances: dict[str, Utterance] = {}
-        self._closing = False
+        self._closing: bool = False
         self._quiet = asyncio.Event()
 
     # Life
@@ -143,7 +144,7 @@ class Dialogue:
         session.on("conversation_item_added", self._on_item_added)
         session.on("user_transcription_timeout", lambda _: self._turns.no_text())
         self._media.output.on("playback_finished", self._on_playback_finished)
-        self._media.on_clause_started(self._on_clause_started)
+        self._media.on_clause_started(self._telling.clause_started)
         if not self._spec.live:
             self._media.on_voice(self._echo.played)
             self.voice.start()
@@ -372,7 +373,7 @@ class Dialogue:
         utterance = self._starting
         if utterance is None:
             round_ = self._floor.active
-            if round_ is None or round_.origin is not Origin.USER or not round_.committed or self._current is not None:
+            if round_ is None or round_.origin is not Origin.USER or not round_.committed or self.current is not None:
                 # Begun before the turn is over; it may still be thrown away.
                 round_ = self._turns.round = self._turns.round or self.new_round(Origin.USER)
             utterance = new_utterance(round_, self._spec.advanced.meta_info)
@@ -384,101 +385,45 @@ class Dialogue:
     def _on_item_added(self, event: ConversationItemAddedEvent) -> None:
         if isinstance(event.item, llm.ChatMessage) and event.item.role == "user":
             for utterance in self._utterances.values():
-                if utterance.chosen and utterance.round is self._floor.active and utterance is not self._current:
+                if utterance.chosen and utterance.round is self._floor.active and utterance is not self.current:
                     self._choose(utterance)
 
     def _choose(self, utterance: Utterance) -> None:
         """`utterance` is the one that will be heard."""
-        self._current = utterance
+        self.current = utterance
         utterance.adopt()
-        self._flush(utterance)
+        self._telling.flush(utterance)
         if utterance.round.interrupted_by and utterance.handle is not None:
             utterance.handle.interrupt(force=True)
 
-    def _flush(self, utterance: Utterance) -> None:
-        """Reports what the chosen attempt produced before it was chosen."""
-        if utterance is not self._current:
-            return
-        failures, utterance.failures = utterance.failures, []
-        for part, error in failures:
-            self._report.exception(*describe(part, error), utterance.round)
-        results, utterance.results = utterance.results, []
-        for text in results:
-            utterance.results_sent = True
-            self._report.llm_result(utterance.round, text)
-
     def model_said(self, utterance: Utterance, sentences: list[str]) -> None:
-        """The model completed sentences (`agent.Host`)."""
-        utterance.results += sentences
-        if utterance.handle is not None and not utterance.handle.interrupted:
-            self._flush(utterance)
+        """`agent.Host`."""
+        self._telling.model_said(utterance, sentences)
 
     def failed(self, utterance: Utterance, part: Part, error: BaseException) -> None:
-        """An engine failed (`agent.Host`)."""
-        utterance.failures.append((part, error))
-        self._flush(utterance)
-
-    def _on_clause_started(self, spoken: SpokenText) -> None:
-        utterance = self._current
-        if utterance is None:
-            return
-        if utterance.apology_for is not None and self.status is not Status.SPEAKING:
-            self.set_status(Status.SPEAKING, utterance.round, "tts_begin")
-        place = next((i for i, (clip, _) in enumerate(utterance.clips) if clip is spoken), None)
-        if place is None:
-            return
-        clause = utterance.clips[place][1]
-        for earlier in utterance.silent_before(place):
-            self._show(utterance, earlier, last=False)
-        last = utterance.complete and place == len(utterance.clips) - 1
-        self._show(utterance, clause, last=last)
+        """`agent.Host`."""
+        self._telling.failed(utterance, part, error)
 
     def show(self, utterance: Utterance, clause: Clause) -> None:
-        """A clause is told without being spoken (`agent.Host`)."""
-        self._show(utterance, clause, last=False)
+        """`agent.Host`."""
+        self._telling.show(utterance, clause, last=False)
 
-    def _show(self, utterance: Utterance, clause: Clause, *, last: bool) -> None:
-        """A clause begins to be heard: its subtitle, the status, its metadata."""
-        round_ = utterance.round
-        if not clause.display:
-            self._tell_meta(utterance, clause)
-            return
-        first = not utterance.started
-        if first:
-            round_.timings.voice_at = self._loop.time() + utterance.lead_s
-            if round_.origin is not Origin.SAY and not utterance.results_sent:
-                # The voice is ahead of the first full sentence; backends count on a result before SPEAKING.
-                utterance.results += utterance.sentences.so_far()
-                self._flush(utterance)
-        utterance.shown.append(clause.display)
-        utterance.ended = last
-        self._report.agent_text(round_, clause.display, start=first, end=last)
-        if first or self.status is not Status.SPEAKING:
-            self.set_status(Status.SPEAKING, round_, "tts_begin")
-        self._tell_meta(utterance, clause)
-
-    def _tell_meta(self, utterance: Utterance, clause: Clause) -> None:
-        utterance.meta_told = utterance.meta_told or bool(clause.meta)
-        spec = self._spec.advanced.meta_info
-        info = {key: clause.meta[key] for key in (spec.send_keys if spec else ()) if key in clause.meta}
-        if info:
-            self._report.meta_info(utterance.round, info)
-        self._manner.show(clause, self.agent.tts_spec, partial(self._metadata_failed, utterance.round))
-
-    def _metadata_failed(self, round_: Round, message: str) -> None:
-        self._report.exception(ExceptionCode.GENERAL, message, round_, about=message)
+    @property
+    def tts_spec(self) -> TtsSpec:
+        """`telling.Scene`."""
+        return self.agent.tts_spec
 
     def _on_agent_state(self, event: AgentStateChangedEvent) -> None:
         """What was said before a tool was called is over, and the tool is not."""
-        utterance = self._current
+        utterance = self.current
         if utterance is None or not utterance.calling or event.new_state != "thinking":
             return
         if self.status is Status.SPEAKING and not utterance.round.interrupted_by:
             self.set_status(Status.THINKING, utterance.round, "llm_begin")
 
     def _on_playback_finished(self, event: PlaybackFinishedEvent) -> None:
-        if self._current is not None and event.interrupted:
-            self._current.heard = event.synchronized_transcript
+        if self.current is not None and event.interrupted:
+            self.current.heard = event.synchronized_transcript
 
     def interrupt_active(self, reason: InterruptReason) -> None:
         """Stops the active round, if there is one."""
@@ -486,24 +431,24 @@ class Dialogue:
         if active is None:
             return
         active.interrupted_by = active.interrupted_by or reason
-        if self._current is not None and self._current.round is active and self._current.handle is not None:
-            self._current.handle.interrupt(force=True)
+        if self.current is not None and self.current.round is active and self.current.handle is not None:
+            self.current.handle.interrupt(force=True)
 
     def _on_speech_done(self, handle: SpeechHandle) -> None:
         utterance = self._utterances.pop(handle.id, None)
         if utterance is None or not utterance.chosen:
             return
         round_ = utterance.round
-        if self._current is not utterance:
+        if self.current is not utterance:
             self._choose(utterance)
-        self._current = None
+        self.current = None
         if utterance.apology_for is not None:
             self._end(utterance.apology_for, interrupted=handle.interrupted)
             return
         failed = bool(utterance.failures) or bool(round_.reported & FAILED_ANSWER)
         if not handle.interrupted:
             for _, clause in utterance.silent:
-                self._show(utterance, clause, last=False)
+                self._telling.show(utterance, clause, last=False)
             if not (utterance.started or utterance.meta_told or round_.reported or utterance.failures):
                 self._nothing_said(round_)
                 failed = True

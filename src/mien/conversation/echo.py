@@ -26,10 +26,13 @@ TAIL_S: Final = 0.6
 WARM_UP_S: Final = 1.2
 """The agent has spoken this long before an echo is known for sure."""
 SUSPECT_S: Final = 0.4
-"""What is heard this soon after the agent's very first words is held back until it is known to be no echo."""
+"""What is heard this soon after the agent's very first words is held back until it is known to be no echo. What is none
+is then passed on, late but whole."""
 UNLIKE: Final = 0.4
 """What is less like the agent's voice over `WINDOW_TO_CLEAR` blocks is no echo."""
 WINDOW_TO_CLEAR: Final = 20
+CLEAR: Final = 0.55
+"""What was held back to the end and is no more like the agent's voice than two people who talk at once is no echo."""
 RISE_DB: Final = 6.0
 """Something is heard when the microphone is this much louder than its own noise."""
 SETTLE_S: Final = 0.8
@@ -78,6 +81,8 @@ class EchoGuard:
         self._heard: deque[Bands] = deque(maxlen=WINDOW)
         self._levels: deque[float] = deque(maxlen=WINDOW)
         self._until_look = _EVERY
+        self._held: list[NDArray[np.int16]] = []
+        self._alike = 1.0
 
     @property
     def echo(self) -> bool:
@@ -90,6 +95,7 @@ class EchoGuard:
         self._began_at, self._suspicious, self._noise_dbfs = None, False, 0.0
         self._heard.clear()
         self._levels.clear()
+        self._held.clear()
 
     def played(self, pcm: NDArray[np.int16]) -> None:
         """A block of voice that leaves now: 48 kHz mono, 960 samples."""
@@ -107,22 +113,32 @@ class EchoGuard:
                 for half in (pcm[: _VOICE // 2], pcm[_VOICE // 2 :]):
                     self._opened().process_reverse_stream(_frame(half, AUDIO_CLOCK))
 
-    def clean(self, block: NDArray[np.int16]) -> NDArray[np.int16]:
-        """The microphone's next block (16 kHz mono, 320 samples) without the echo in it."""
+    def clean(self, block: NDArray[np.int16]) -> list[NDArray[np.int16]]:
+        """The microphone's next block (16 kHz mono, 320 samples) without the echo in it. None while it is not known
+        whether this is an echo, then all that were held back."""
         now = self._now()
         if self._mode == "off" or len(block) != _MIC:
-            return block
+            return [block]
         level = _dbfs(block)
         self._noise_dbfs = min(level, self._noise_dbfs + 0.1)
         if now >= self._speaking_until:
-            return block
+            return [*self._released(), block]
         self._look(block, level, now)
         if self._cancelling(now):
-            return self._cancelled(block)
+            self._held.clear()
+            return [self._cancelled(block)]
         if self._began_at is not None and now < self._began_at + SUSPECT_S:
             # A user's voice that happens to begin with the agent's first words cannot be told from their echo yet.
             self._suspicious |= level > max(HEARD_DBFS, self._noise_dbfs + RISE_DB)
-        return np.zeros_like(block) if self._suspicious and self._spoken_s < WARM_UP_S else block
+        if self._suspicious and self._spoken_s < WARM_UP_S:
+            self._held.append(block)
+            return []
+        return [*self._released(), block]
+
+    def _released(self) -> list[NDArray[np.int16]]:
+        """What was held back, unless it is too much like the agent's voice."""
+        held, self._held = self._held, []
+        return [] if self._suspicious and self._alike > CLEAR else held
 
     def _cancelling(self, now: float) -> bool:
         return self._mode == "on" or now < self._echo_until
@@ -137,7 +153,7 @@ class EchoGuard:
         self._until_look = _EVERY
         if np.median(self._levels) <= HEARD_DBFS:
             return
-        alike = likeness(np.array(self._heard), np.array(self._played))
+        alike = self._alike = likeness(np.array(self._heard), np.array(self._played))
         if alike < UNLIKE:
             self._suspicious = False
         elif alike > ALIKE and len(self._heard) == WINDOW:

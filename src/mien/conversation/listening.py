@@ -98,14 +98,17 @@ class UserVoice(io.AudioInput):
         loop = asyncio.get_running_loop()
         async for block in self._listen(self._stream_id):
             self.heard_at = loop.time()
-            block = self._echo.clean(block)
-            data = block.tobytes()
-            self._recent.append(data)
-            if self._recording is not None and len(self._recording) < int(RECORD_MAX_S * LISTEN_RATE) * 2:
-                self._recording += data
-            if self._blocks.full():
-                self._blocks.get_nowait()
-            self._blocks.put_nowait(block)
+            for clean in self._echo.clean(block):
+                self._take(clean)
+
+    def _take(self, block: NDArray[np.int16]) -> None:
+        data = block.tobytes()
+        self._recent.append(data)
+        if self._recording is not None and len(self._recording) < int(RECORD_MAX_S * LISTEN_RATE) * 2:
+            self._recording += data
+        if self._blocks.full():
+            self._blocks.get_nowait()
+        self._blocks.put_nowait(block)
 
 
 def _frame(samples: NDArray[np.int16]) -> rtc.AudioFrame:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+from livekit import rtc
 from livekit.agents import AgentSession, TurnHandlingOptions, vad
 from livekit.agents.voice.agent_session import SessionConnectOptions
 
@@ -57,9 +60,17 @@ def turn_handling(spec: InstanceSpec) -> TurnHandlingOptions:
     }
 
 
+class Session(AgentSession[None]):
+    """A session that keeps no record of its events. LiveKit's would hold every answer of a call, with its tasks."""
+
+    def emit(self, event: Any, arg: Any) -> None:
+        """Tells those who listen, and nobody else."""
+        rtc.EventEmitter.emit(self, event, arg)
+
+
 def build_session(spec: InstanceSpec, engines: Engines) -> AgentSession[None]:
     """A session that needs no LiveKit server; its input and output are set by the caller."""
-    return AgentSession(
+    return Session(
         vad=None if spec.live else detector(spec.vad, engines),
         turn_handling=turn_handling(spec),
         # Our own text pipeline does this, clause by clause.

@@ -88,6 +88,11 @@ _ZH_OPEN = re.compile(
 _ZH_HALF = re.compile(r"^(?:那|那么|我说)?(?:如果|要是|假如|因为|由于|虽然|尽管|即使|既然|除了|为了|当|每当|自从)")
 """A clause that begins like this is half a sentence, unless its other half is in the same clause."""
 _ZH_OTHER_HALF = re.compile(r"就|都|才|也|还|吗|呢|怎么|什么|谁|哪|几|多少|该|会不会|能不能|可不可以")
+_ZH_ASKS_ABOUT = re.compile(r"(?:问一下|问问|想问|请问|请教|想知道|想了解)(.*)", re.DOTALL)
+_ZH_WHEN = re.compile(
+    r"(?:[今明后昨前当每]天|[今明去后]年|周末|周[一二三四五六日]|星期[一二三四五六日天]|早上|上午|中午|下午|傍晚|晚上|夜里|凌晨)$"
+)
+"""A question that has only come as far as its time: "我想问一下，明天上午"."""
 _ZH_QUESTION = re.compile(
     r"什么|怎么|怎样|咋|哪|谁|几(?:点|个|岁|号|次|天|年|位|块|度|月|时|分|种)|多少|多大|多长|多久|多远|为何|为什么|如何|何时"
     r"|能不能|可不可以|会不会|是不是|有没有|要不要|好不好|行不行|对不对|知不知道|[吗呢吧嘛]$"
@@ -97,6 +102,9 @@ _ZH_DONE = re.compile(
     r"|一下|听听|看看|说说|讲讲|聊聊|试试|吧|一个故事|一个笑话|一首歌)$"
 )
 
+_EN_ASKS_ABOUT = re.compile(
+    r"\b(?:(?:like|want|wanted|need|love) to (?:know|ask)(?: you)?|wondering)\W*$", re.IGNORECASE
+)
 _EN_LEADS = _words("and but or so because if when while although though unless until since whether than as")
 _EN_NEVER_LAST = _words("the a an my your our their its every and but or because um uh er erm hmm")
 """Words no sentence ends with, not even one with a question mark."""
@@ -125,6 +133,9 @@ def _chinese(text: str) -> Ending:
     if _ZH_HALF.search(last) and not _ZH_OTHER_HALF.search(last):
         return Ending.OPEN
     asked = _ASKED.search(text) or _ZH_QUESTION.search(last) or _ZH_DONE.search(last)
+    about = _ZH_ASKS_ABOUT.search(text)
+    if about and _ZH_WHEN.search(last) and not _ZH_QUESTION.search(about[1]):
+        return Ending.OPEN
     return Ending.COMPLETE if asked else Ending.UNSURE
 
 
@@ -132,6 +143,8 @@ def _english(text: str) -> Ending:
     words = [word.lower().replace("’", "'") for word in re.findall(r"[A-Za-z]+(?:['’][A-Za-z]+)?|\d+", text)]
     asked = _ASKED.search(text) is not None
     if words[-2:] in _EN_ASKED_FOR or words[-1] in _EN_NEVER_LAST or (words[-1] in _EN_OPEN and not asked):
+        return Ending.OPEN
+    if _EN_ASKS_ABOUT.search(text) and not asked:
         return Ending.OPEN
     sentence = re.findall(r"[A-Za-z]+(?:['’][A-Za-z]+)?|\d+", re.split(r"[.!?]\s+", text.rstrip(" .!?"))[-1])
     first = [word.lower().replace("’", "'") for word in sentence[:3]]

@@ -20,8 +20,8 @@ from mien.conversation.text import is_backchannel, objects
 from mien.conversation.turn_end import TurnEnd
 
 SURELY_SPEAKING_S = 1.0
-"""Speech over the agent that lasts this long is an interruption even before a word of it is recognised.
-The voice is silent long before; this is longer than "okay, right"."""
+"""Speech over the agent that lasts this long is an interruption even before a word of it is recognised, or after the
+last that only nods. The voice is silent long before; this is longer than "okay, right"."""
 MURMUR_S, MURMUR_CONFIDENCE = 0.9, 0.6
 """Over the agent, what lasts no longer and was understood with less certainty is a nod, unless it objects or asks."""
 WORDLESS_S = 30.0
@@ -107,8 +107,7 @@ class UserTurns:
         if self._floor.active is None:
             self._scene.set_status(Status.LISTENING, round_, "user_speech_begin")
         else:
-            self._cancel_timer()
-            self._surely_speaking = self._loop.call_later(SURELY_SPEAKING_S, self.take_floor)
+            self._doubt()
 
     def paused(self) -> None:
         """The user is silent; the turn may go on."""
@@ -138,6 +137,8 @@ class UserTurns:
         if active is not None and not active.interrupted_by and (is_backchannel(text) or self._murmured(event)):
             if final and not (round_ and round_.held):
                 self.drop()
+            elif self._surely_speaking is not None:
+                self._doubt()
             return False
         self._stop_doubting()
         waits = self._waits(round_)
@@ -307,6 +308,11 @@ class UserTurns:
         if self._wordless is not None:
             self._wordless.cancel()
             self._wordless = None
+
+    def _doubt(self) -> None:
+        """From now on speech may become an interruption by its length. That it has ended is noticed a little later."""
+        self._cancel_timer()
+        self._surely_speaking = self._loop.call_later(SURELY_SPEAKING_S + self.turn_end.noticed_s, self.take_floor)
 
     def _cancel_timer(self) -> None:
         if self._surely_speaking is not None:

@@ -12,7 +12,7 @@ from typing import Any
 from livekit.agents import APIConnectionError, llm, utils
 from livekit.agents.types import DEFAULT_API_CONNECT_OPTIONS, NOT_GIVEN, APIConnectOptions, NotGivenOr
 
-from mien.speech.local.llama import DEFAULT_MAX_TOKENS, LlamaError, LocalModel, Message, Sampling
+from mien.speech.local.llama import DEFAULT_MAX_TOKENS, LlamaError, LocalModel, Message, Sampling, Seat
 from mien.speech.openai_compat.reader import ThinkFilter
 from mien.speech.spec import LlmSpec
 
@@ -38,6 +38,7 @@ class LocalLLM(llm.LLM[str]):
             max_tokens=asked if isinstance(asked, int) and asked > 0 else DEFAULT_MAX_TOKENS,
         )
         self._system_prompt = spec.system_prompt
+        self.seat = Seat()
         self._reading: asyncio.Task[None] | None = None
         self._answering = 0
 
@@ -72,7 +73,7 @@ class LocalLLM(llm.LLM[str]):
 
     async def _read(self, context: llm.ChatContext) -> None:
         try:
-            await (await self._model()).warm(messages_of(context), deadline_s=0.0)
+            await (await self._model()).warm(messages_of(context), deadline_s=0.0, seat=self.seat)
         except (LlamaError, OSError) as error:
             # The request that counts meets the same failure and reports it.
             log.debug("reading ahead failed: %s", error)
@@ -115,7 +116,9 @@ class _Stream(llm.LLMStream):
         try:
             async with (
                 self._local.answering() as model,
-                aclosing(model.stream(messages_of(self._chat_ctx), self._local.sampling)) as pieces,
+                aclosing(
+                    model.stream(messages_of(self._chat_ctx), self._local.sampling, seat=self._local.seat)
+                ) as pieces,
             ):
                 async for piece in pieces:
                     self._send(request_id, think.push(piece))

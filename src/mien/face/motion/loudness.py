@@ -80,7 +80,7 @@ class Loudness:
             return 1.0
         part = (time / AUDIO_HOP) - at if time > 0 else 0.0
         level = (1 - part) * self._level(at) + part * self._level(at + 1)
-        return min(_SOFTEST + _SLOPE * (level / self._usual.value) ** _EVEN, _LOUDEST)
+        return min(_SOFTEST + _SLOPE * float((level / self._usual.value) ** _EVEN), _LOUDEST)
 
     def _level(self, at: int) -> float:
         last = len(self._power) - 1

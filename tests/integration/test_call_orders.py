@@ -248,7 +248,7 @@ async def test_a_call_tells_everything_in_the_documented_order(tmp_path: Path) -
         await until(lambda: call.statuses()[-1][0] == "SPEAKING", 20)
         await asyncio.sleep(0.5)
         mark = call.mark(client)
-        microphone.say(speech(1.4))
+        microphone.say(speech(2.4))
         case = await call.until_idle(client, mark, times=2)
         assert case.told() == [
             "SPEAK_BEGIN 1",

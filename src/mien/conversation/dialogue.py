@@ -435,6 +435,9 @@ class Dialogue:
             self.current.handle.interrupt(force=True)
 
     def _on_speech_done(self, handle: SpeechHandle) -> None:
+        for task in handle._tasks:
+            # An engine's failure was told as such already (`failed`); nobody else asks the task for it.
+            task.add_done_callback(lambda ended: None if ended.cancelled() else ended.exception())
         utterance = self._utterances.pop(handle.id, None)
         if utterance is None or not utterance.chosen:
             return

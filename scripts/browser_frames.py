@@ -14,7 +14,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from playwright.sync_api import Route, sync_playwright
+from playwright.sync_api import sync_playwright
 
 from mien.face.store import PackageStore, default_humans
 
@@ -53,17 +53,11 @@ def main() -> int:
         store = PackageStore(Path(folder))
         store.get(human.id)
         package = store.path(human.id).read_bytes()
-
-        def answer(route: Route) -> None:
-            if route.request.url.endswith(".js"):
-                route.fulfill(path=SDK, content_type="text/javascript")
-            elif route.request.url.endswith(".zip"):
-                route.fulfill(body=package, content_type="application/zip")
-            else:
-                route.fulfill(body=HTML, content_type="text/html")
-
         page = playwright.chromium.launch(executable_path=browser, args=FLAGS).new_page()
-        page.route("**/*", answer)
+        # The last one that fits answers.
+        page.route("**/*", lambda route: route.fulfill(body=HTML, content_type="text/html"))
+        page.route("**/*.js", lambda route: route.fulfill(path=SDK, content_type="text/javascript"))
+        page.route("**/*.zip", lambda route: route.fulfill(body=package, content_type="application/zip"))
         page.goto("https://mien.example/")
         page.wait_for_function("window.sdk")
         for size in SIZES:

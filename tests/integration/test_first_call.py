@@ -15,8 +15,10 @@ import httpx
 import psutil
 import pytest
 
+from mien.bench.lips_of_calls import planned_opening
+from mien.face.motion.frame import FPS
 from mien.settings import Settings
-from mien.viewer.lips import lipsync_of_mp4
+from mien.viewer.lips import correlate, lipsync_of_mp4
 from mien.viewer.own_server import OwnServer
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(420)]
@@ -66,10 +68,10 @@ def error_rate(expected: str, heard: str, lang: str) -> float:
 def test_a_question_is_answered_by_a_moving_face(
     server: OwnServer, data_dir: Path, tmp_path: Path, lang: str, config_id: str
 ) -> None:
-    video, report = tmp_path / "answer.mp4", tmp_path / "report.json"
+    video, report, motion = tmp_path / "answer.mp4", tmp_path / "report.json", tmp_path / "motion.csv"
     done = mien(
         *("call", "--say", QUESTIONS[lang], "--lang", lang, "--config-id", config_id, "--url", server.url),
-        *("--output", str(video), "--report", str(report)),
+        *("--output", str(video), "--report", str(report), "--motion", str(motion)),
         data_dir=data_dir,
     )
     assert done.returncode == 0, done.stderr + server.log_tail()
@@ -83,6 +85,9 @@ def test_a_question_is_answered_by_a_moving_face(
     lips = lipsync_of_mp4(video, Settings().models_dir)
     assert lips.r > 0.5, f"r {lips.r:.2f} at {lips.lag_ms:.0f} ms"
     assert abs(lips.lag_ms) <= 80, f"r {lips.r:.2f} at {lips.lag_ms:.0f} ms"
+    planned = correlate(lips.opening, planned_opening(motion)[lips.first :], FPS)
+    assert planned.r > 0.9, f"r {planned.r:.2f} at {planned.lag_ms:.0f} ms"
+    assert abs(planned.lag_ms) <= 40, f"r {planned.r:.2f} at {planned.lag_ms:.0f} ms"
 
 
 def test_mien_call_starts_its_own_server_without_any_network(tmp_path: Path) -> None:

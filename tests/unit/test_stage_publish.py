@@ -144,6 +144,8 @@ async def test_pictures_carry_the_voice_s_clock_and_key_frames_come_when_asked()
         await peer.pictures(i + 1)
     assert [unit.pts for unit in peer.video] == [i * 3600 for i in range(6)]
     assert [unit.keyframe for unit in peer.video] == [True] + [False] * 5
+    told = [(pts, wire.unpack(payload).motion[0]) for payload, pts in peer.frames]
+    assert told == [(i * 1920, pytest.approx(i / 10, abs=0.003)) for i in range(6)], "what the pictures show"
     await asyncio.sleep(0.41)
     p.keyframe_wanted()
     p.keyframe_wanted()

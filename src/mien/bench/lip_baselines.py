@@ -20,7 +20,7 @@ from mien.bench.lip_metrics import Film, at_times, frame_times, level
 from mien.bench.utterances import Utterance
 from mien.face.motion.coarticulation import FV, JAW, LOWER, MOUTH, PRESS, PUCKER, TONGUE, UPPER, WIDE
 from mien.face.motion.frame import FPS
-from mien.face.motion.visemes import SHAPES, Viseme
+from mien.face.motion.visemes import SHAPES, Viseme, in_conversation
 from mien.settings import Settings
 from mien.speech.phones import VOICE_RATE
 
@@ -104,7 +104,7 @@ def _shape(viseme: Viseme) -> np.ndarray:
     row[[JAW, WIDE, PUCKER, UPPER, LOWER, TONGUE]] = (
         (0,) * 6
         if viseme in (Viseme.SIL, Viseme.PP)
-        else (shape.jaw, shape.wide, shape.pucker, shape.upper_up, shape.lower_down, shape.tongue)
+        else (in_conversation(shape.jaw), shape.wide, shape.pucker, shape.upper_up, shape.lower_down, shape.tongue)
     )
     row[PRESS] = viseme is Viseme.PP
     row[FV] = viseme is Viseme.FF

@@ -28,7 +28,7 @@ from mien.face.motion import bursts
 from mien.face.motion.coarticulation import CLOSURES, FV, JAW, LOWER, MOUTH, PRESS, PUCKER, UPPER, WIDE, Curve, curves
 from mien.face.motion.frame import FPS
 from mien.face.motion.timing import CURVE_RATE
-from mien.face.motion.visemes import SHAPES, Spell, Viseme, score
+from mien.face.motion.visemes import SHAPES, Spell, Viseme, in_conversation, score
 from mien.speech.phones import VOICE_RATE
 
 LEAD: Final = 0.4
@@ -111,7 +111,16 @@ def _viseme_hits(film: Film, times: NDArray[np.float64], spells: Sequence[Spell]
     targets = np.zeros((len(names), len(MOUTH)), np.float32)
     for row, name in enumerate(names):
         shape = SHAPES[name]
-        targets[row] = (shape.jaw, shape.wide, shape.pucker, 0, shape.upper_up, shape.lower_down, 0, shape.tongue)
+        targets[row] = (
+            in_conversation(shape.jaw),
+            shape.wide,
+            shape.pucker,
+            0,
+            shape.upper_up,
+            shape.lower_down,
+            0,
+            shape.tongue,
+        )
     targets[names.index(Viseme.SIL)] = 0
     for closure in CLOSURES:
         targets[names.index(closure)] = 0

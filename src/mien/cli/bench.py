@@ -57,7 +57,7 @@ def lipsync(
     except (ValueError, OSError) as error:
         raise UserError(str(error)) from error
     if calls and audio is None:
-        from mien.viewer.lips_of_calls import end_to_end
+        from mien.bench.lips_of_calls import end_to_end
 
         result["end_to_end"] = end_to_end(load_settings(), lang)
     if as_json:

@@ -30,6 +30,9 @@ def call(
     app_id: int | None = typer.Option(None, help="AppId of the project, with --url", envvar="MIEN_APP_ID"),
     server_secret: str | None = typer.Option(None, help="Its ServerSecret", envvar="MIEN_SERVER_SECRET"),
     output: Path | None = typer.Option(None, help="Write what was seen and heard as MP4"),
+    motion: Path | None = typer.Option(
+        None, help="Write the face's motion as CSV: a row per frame, a column per channel"
+    ),
     report: Path | None = typer.Option(None, help="Write the measurements as JSON"),
 ) -> None:
     """Asks a question in a real call, records the answer and reports how long each step took.
@@ -57,7 +60,7 @@ def call(
         credentials = asyncio.run(_credentials(settings, app_id, server_secret))
         human = avatar or _first_digital_human(address)
         missing, found = asyncio.run(
-            _call(address, credentials, question, lang, config_id, human, output, console)  # type: ignore[arg-type]
+            _call(address, credentials, question, lang, config_id, human, output, motion, console)  # type: ignore[arg-type]
         )
     if report is not None:
         _write(report, json.dumps(found, ensure_ascii=False, indent=2) + "\n")
@@ -75,6 +78,7 @@ async def _call(
     config_id: Literal["web", "mobile"],
     human: str,
     output: Path | None,
+    motion: Path | None,
     console: Console,
 ) -> tuple[list[str], dict[str, Any]]:
     from mien.viewer.call import make_call
@@ -100,6 +104,8 @@ async def _call(
                 answer.raise_for_status()
                 package = answer.content
         size = await asyncio.to_thread(_record, result, package, output)
+        if motion is not None:
+            _write(motion, result.recording.motion_csv())
     found = make_report(result, config_id, size)
     return what_is_missing(found, result, config_id), found
 

@@ -1,9 +1,9 @@
 """The face as others see it: encodes what the stage plays, once however many people watch, and hands it to the peer.
 
-Voice is encoded and sent where it arrives, on the loop: 0.2 ms every 20 ms, never late and never dropped. What the
-video track carries depends on the stream: the motion frames themselves, inside a tiny H.264 picture and on the data
-channel (`mobile`), or the drawn picture (`web`). Pictures are drawn and encoded in threads, one being drawn while the
-one before is encoded; when that does not keep up, motion frames are skipped before they are drawn.
+Voice is encoded and sent where it arrives, on the loop: 0.2 ms every 20 ms, never late and never dropped, and so are
+motion frames for whoever opened a data channel for them. What the video track carries depends on the stream: the motion
+frames inside a tiny H.264 picture (`mobile`), or the drawn picture (`web`). Pictures are drawn and encoded in threads,
+one being drawn while the one before is encoded; when that does not keep up, frames are skipped before they are drawn.
 
 Voice and video carry time stamps of the same clock. Video leaves later than the voice it belongs to, by the time it
 takes to draw; players line the two up by their stamps.
@@ -154,17 +154,17 @@ class FacePublisher:
             self._peer.send_audio(packet)
 
     def motion(self, frame: MotionVector, pts: int, speaking: bool) -> None:
-        """Sends a motion frame, or has its picture drawn."""
-        if not self._peer.viewers:
+        """Sends a motion frame, and has its picture drawn or carries it in the video track."""
+        if not self._peer.viewers or self._video is VideoKind.NONE:
             return
+        payload = wire.pack(frame, seq=self._seq, stamp=pts, speaking=speaking)
+        self._peer.send_motion(payload, pts)
         if self._pictures is not None:
             self._pictures.draw(frame, pts)
-        elif self._video is VideoKind.MOTION:
-            payload = wire.pack(frame, seq=self._seq, stamp=pts, speaking=speaking)
+        else:
             unit = carrier_unit(sei_nal(payload), self._seq)
-            self._seq += 1
-            self._peer.send_motion(payload, pts)
             self._peer.send_video(EncodedVideo(unit, _video_pts(pts), keyframe=True))
+        self._seq += 1
 
 
 class _Pictures:

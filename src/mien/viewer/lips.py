@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import av
@@ -21,12 +21,16 @@ _OUTER_EYES = (33, 263)
 
 @dataclass(frozen=True, slots=True)
 class LipSync:
-    """`r`: Pearson correlation of lip opening and voice level at the best lag; `lag_ms` > 0: lips after the voice."""
+    """`r`: Pearson correlation of lip opening and voice level at the best lag; `lag_ms` > 0: lips after the voice.
+
+    `first`: the recording's frame with which `opening` begins.
+    """
 
     r: float
     lag_ms: float
     opening: NDArray[np.float64]
     level: NDArray[np.float64]
+    first: int = 0
 
 
 def mouth_openings(frames: Iterable[NDArray[np.uint8]], networks: FaceNetworks) -> NDArray[np.float64]:
@@ -83,4 +87,4 @@ def lipsync_of_mp4(path: Path, models_dir: Path) -> LipSync:
             if first <= number <= last
         )
         opening = mouth_openings(frames, FaceNetworks(models_dir))
-    return correlate(opening, level[first : last + 1], fps)
+    return replace(correlate(opening, level[first : last + 1], fps), first=first)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from mien.face import wire
 from mien.face.format import read_package
-from mien.face.motion.frame import FPS, MotionVector, rest
+from mien.face.motion.frame import FPS, INDEX, MotionVector, rest
 from mien.face.render import Renderer, height_for
 from mien.rtc.client import MotionMessage, Picture, PictureDecoder, Playback, VideoUnit
 from mien.rtc.port import AUDIO_CLOCK
@@ -75,6 +75,12 @@ class Recording:
             packet = wire.unpack(message.payload)
             frames[unwrap(packet.stamp, self.first_rtp, 32)] = packet.motion
         return [((rtp - self.first_rtp) / AUDIO_CLOCK, frames[rtp]) for rtp in sorted(frames)]
+
+    def motion_csv(self) -> str:
+        """The motion that arrived, a row per frame: seconds after the first voice sample, and every channel."""
+        rows = [",".join(["time", *INDEX])]
+        rows += [",".join([f"{at:.3f}", *(f"{value:.4g}" for value in frame)]) for at, frame in self.motions()]
+        return "\n".join(rows) + "\n"
 
     def write_pictures(self, path: Path, fps: int = FPS) -> None:
         """Writes the received video with the voice."""

@@ -24,7 +24,7 @@ from mien.face.motion.gestures import GestureName
 from mien.face.motion.life import Life, StatusName
 from mien.face.motion.loudness import UsualLevel
 from mien.face.motion.phone_mouth import PhoneMouth
-from mien.face.motion.visemes import Accent, Viseme, score
+from mien.face.motion.visemes import Accent, Viseme, in_conversation, score
 from mien.speech.phones import SpokenText
 
 _COLUMNS = np.array([INDEX[name] for name in MOUTH])
@@ -238,6 +238,7 @@ class MotionEngine:
         for clip in self._clips:
             if clip.start - timing.OPEN_EARLY - 0.05 <= now:
                 np.maximum(pose, clip.source.pose(now - clip.start), out=pose)
+        pose[JAW] = in_conversation(pose[JAW])
         pose *= np.float32(self._presence(t))
         if self._cut_pose is not None:
             left = 1 - _ease((t - self._cut_at) / timing.CANCEL)

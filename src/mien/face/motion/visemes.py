@@ -11,10 +11,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar, cast
+
+import numpy as np
+from numpy.typing import NDArray
 
 from mien.face.motion.timing import SHORT_PAUSE
 from mien.speech.phones import Phone
+
+Jaw = TypeVar("Jaw", float, np.floating, NDArray[np.floating])
 
 
 class Viseme(StrEnum):
@@ -97,6 +102,17 @@ SHAPES: dict[Viseme, Shape] = {
     Viseme.OO: Shape(jaw=0.20, pucker=1.00, upper_up=0.02, lower_down=0.02, jaw_weight=0.9, lip_weight=1.0),
     Viseme.UE: Shape(jaw=0.18, pucker=0.90, upper_up=0.05, lower_down=0.05, jaw_weight=0.9, lip_weight=1.0),
 }
+
+_TALK_WIDEST, _TALK_BENDS = 0.75, 0.7
+
+
+def in_conversation(jaw: Jaw) -> Jaw:
+    """How far the jaw opens in talk for `jaw` of a carefully said sound, 0..1: small openings stay, 0.82 becomes 0.62.
+
+    `SHAPES` keeps sounds apart as in a lesson. A face that opens so wide at every a looks as if it shouted.
+    """
+    return cast(Jaw, _TALK_WIDEST * np.tanh(jaw / _TALK_BENDS))
+
 
 Parts = tuple[tuple[Viseme, float], ...]
 """Visemes of one symbol, in order, with the share of its time each takes."""

@@ -79,7 +79,7 @@ def test_the_lip_reaches_the_teeth_for_f_and_v(each: float) -> None:
 
 def test_vowels_differ_as_they_should() -> None:
     wide_open, spread, rounded = (film(f"t{v}{v}t", 0.12)[5:9].max(0) for v in ("ɑ", "i", "u"))
-    assert wide_open[JAW] > 0.6 > 0.35 > spread[JAW]
+    assert 0.7 > wide_open[JAW] > 0.5 > 0.3 > spread[JAW], "as in conversation, not as in a lesson"
     assert spread[WIDE] > 0.6
     assert rounded[PUCKER] > 0.8 > 0.3 > spread[PUCKER]
 

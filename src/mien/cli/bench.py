@@ -36,30 +36,30 @@ def render(as_json: bool = typer.Option(False, "--json", help="Print JSON instea
 def lipsync(
     audio: Path | None = typer.Option(None, help="A recording to measure, with --textgrid"),
     textgrid: Path | None = typer.Option(None, help="Its phones as a Praat TextGrid"),
-    lang: str = typer.Option("en", help="Language of the recording and of the calls: zh or en"),
+    lang: str | None = typer.Option(None, help="zh or en: of the recording (en if not given), or of the calls (both)"),
     engine: list[str] = typer.Option(
         ["kokoro"],
         help=f"Whose speech to measure on ({_ENGINES}), may be repeated; the last two were never trained on",
     ),
-    calls: bool = typer.Option(True, help="Also make one call of each kind and measure the pictures that arrive"),
+    calls: bool = typer.Option(True, help="Also make a call of each kind in each language and measure what arrives"),
     as_json: bool = typer.Option(False, "--json", help="Print JSON instead of a table"),
 ) -> None:
     """How well the mouth follows the sounds, against reference timing and beside other people's mouths."""
     from mien.bench.lipsync import run
 
-    if lang not in ("zh", "en"):
+    if lang not in ("zh", "en", None):
         raise UserError(f"--lang is zh or en, not {lang!r}.")
     engines = [name for name in ENGINES if name in engine]
     if unknown := sorted(set(engine) - set(engines)):
         raise UserError(f"--engine is {_ENGINES}, not {unknown[0]!r}.")
     try:
-        result: dict[str, Any] = dict(run(audio, textgrid, lang, engines))
+        result: dict[str, Any] = dict(run(audio, textgrid, lang or "en", engines))
     except (ValueError, OSError) as error:
         raise UserError(str(error)) from error
     if calls and audio is None:
         from mien.bench.lips_of_calls import end_to_end
 
-        result["end_to_end"] = end_to_end(load_settings(), lang)
+        result["end_to_end"] = end_to_end(load_settings(), (lang,) if lang else ("zh", "en"))
     if as_json:
         show(result, True, "lipsync")
         return
@@ -69,7 +69,12 @@ def lipsync(
             rows |= {f"{path} {language}": columns for language, columns in languages.items()}
     show(rows, False, "lipsync")
     if "end_to_end" in result:
-        show(result["end_to_end"], False, "whole calls")
+        calls_made = {
+            f"{config_id} {language}": row
+            for config_id, both in result["end_to_end"].items()
+            for language, row in both["languages"].items()
+        }
+        show(calls_made, False, "whole calls")
 
 
 @app.command()

@@ -82,7 +82,7 @@ SHAPES: dict[Viseme, Shape] = {
     Viseme.LL: Shape(jaw=0.24, wide=0.15, upper_up=0.12, lower_down=0.25, tongue=0.85, jaw_weight=0.6, lip_weight=0.2),
     Viseme.KK: Shape(jaw=0.24, wide=0.10, upper_up=0.10, lower_down=0.15, jaw_weight=0.35, lip_weight=0.1),
     Viseme.HH: Shape(jaw=0.28, wide=0.05, upper_up=0.05, lower_down=0.10, jaw_weight=0.15, lip_weight=0.05),
-    Viseme.SS: Shape(jaw=0.08, wide=0.35, upper_up=0.25, lower_down=0.45, jaw_weight=1.0, lip_weight=0.45),
+    Viseme.SS: Shape(jaw=0.12, wide=0.35, upper_up=0.25, lower_down=0.45, jaw_weight=0.9, lip_weight=0.45),
     Viseme.CH: Shape(jaw=0.13, pucker=0.50, upper_up=0.35, lower_down=0.45, jaw_weight=0.9, lip_weight=0.7),
     Viseme.XI: Shape(jaw=0.10, wide=0.50, upper_up=0.25, lower_down=0.40, jaw_weight=0.9, lip_weight=0.5),
     Viseme.RR: Shape(jaw=0.18, pucker=0.40, upper_up=0.10, lower_down=0.20, jaw_weight=0.5, lip_weight=0.5),
@@ -92,22 +92,22 @@ SHAPES: dict[Viseme, Shape] = {
     Viseme.AE: Shape(jaw=0.64, wide=0.45, upper_up=0.30, lower_down=0.35, jaw_weight=1.0, lip_weight=0.8),
     Viseme.EH: Shape(jaw=0.44, wide=0.50, upper_up=0.25, lower_down=0.32, jaw_weight=0.9, lip_weight=0.8),
     Viseme.UH: Shape(jaw=0.48, wide=0.15, upper_up=0.15, lower_down=0.25, jaw_weight=0.9, lip_weight=0.5),
-    Viseme.SCHWA: Shape(jaw=0.28, wide=0.15, upper_up=0.12, lower_down=0.20, jaw_weight=0.5, lip_weight=0.3),
+    Viseme.SCHWA: Shape(jaw=0.36, wide=0.15, upper_up=0.12, lower_down=0.20, jaw_weight=0.6, lip_weight=0.3),
     Viseme.IH: Shape(jaw=0.30, wide=0.50, upper_up=0.20, lower_down=0.30, jaw_weight=0.8, lip_weight=0.7),
     Viseme.EE: Shape(jaw=0.22, wide=0.90, upper_up=0.25, lower_down=0.35, jaw_weight=0.9, lip_weight=1.0),
     Viseme.ER: Shape(jaw=0.30, pucker=0.30, upper_up=0.10, lower_down=0.20, jaw_weight=0.8, lip_weight=0.6),
     Viseme.ZI: Shape(jaw=0.16, wide=0.35, upper_up=0.22, lower_down=0.42, jaw_weight=0.9, lip_weight=0.5),
     Viseme.OH: Shape(jaw=0.56, pucker=0.50, upper_up=0.10, lower_down=0.10, jaw_weight=1.0, lip_weight=0.9),
     Viseme.OU: Shape(jaw=0.38, pucker=0.75, upper_up=0.05, lower_down=0.05, jaw_weight=1.0, lip_weight=1.0),
-    Viseme.OO: Shape(jaw=0.20, pucker=1.00, upper_up=0.02, lower_down=0.02, jaw_weight=0.9, lip_weight=1.0),
+    Viseme.OO: Shape(jaw=0.24, pucker=1.00, upper_up=0.02, lower_down=0.02, jaw_weight=0.9, lip_weight=1.0),
     Viseme.UE: Shape(jaw=0.18, pucker=0.90, upper_up=0.05, lower_down=0.05, jaw_weight=0.9, lip_weight=1.0),
 }
 
-_TALK_WIDEST, _TALK_BENDS = 0.75, 0.7
+_TALK_WIDEST, _TALK_BENDS = 0.68, 0.6
 
 
 def in_conversation(jaw: Jaw) -> Jaw:
-    """How far the jaw opens in talk for `jaw` of a carefully said sound, 0..1: small openings stay, 0.82 becomes 0.62.
+    """How far the jaw opens in talk for `jaw` of a carefully said sound, 0..1: small openings stay, 0.82 becomes 0.60.
 
     `SHAPES` keeps sounds apart as in a lesson. A face that opens so wide at every a looks as if it shouted.
     """

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Final, Literal
 
 from pydantic import ConfigDict, Field, model_validator
 
 from mien.api.schemas.base import (
     AgentIdText,
     AgentUserIdText,
+    Checked,
     Flag,
     InstanceIdText,
     RtcIdText,
@@ -20,6 +21,7 @@ from mien.api.schemas.base import (
 )
 from mien.api.schemas.engines import Asr, Llm, Tts, Vad
 from mien.api.schemas.extras import Extras, ExtrasUpdate
+from mien.rtc.cdn.address import FORM, AddressError, RtmpAddress
 
 ExtraInfo = Annotated[str, utf8(1024)]
 Mark = Annotated[str, not_blank(64)]
@@ -44,10 +46,21 @@ class RtcLive(Wire):
     StreamExtraInfo: ExtraInfo = ""
 
 
+def _is_rtmp(value: str) -> bool:
+    try:
+        RtmpAddress.parse(value)
+    except AddressError:
+        return False
+    return len(value) <= 2048
+
+
+_RTMP: Final = (("maxLength", 2048), ("pattern", r"^[Rr][Tt][Mm][Pp][Ss]?://\S+$"))
+
+
 class Cdn(Wire):
     """Where a live digital human is pushed to instead of a room, as H.264 and AAC."""
 
-    Url: Annotated[str, Field(min_length=1, max_length=2048)] = Field(
+    Url: Annotated[str, Checked(_is_rtmp, FORM, _RTMP)] = Field(
         description="rtmp://host/application/stream-key, or rtmps:// for a server with TLS"
     )
 

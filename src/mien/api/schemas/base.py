@@ -231,6 +231,8 @@ def _expectation(node: JsonObject) -> str:
         return name if low is None else f"{name} of at least {low}"
     if kind == "string":
         most = node.get("maxLength")
+        if node.get("minLength") == 1 and most:
+            return f"a text of 1 to {most} characters"
         return (
             "a text"
             + (" that is not empty" if node.get("minLength") else "")

@@ -13,6 +13,8 @@ from tests.support.scripted_server import ANSWER, QUESTION, ScriptedServer
 
 PHONE = {"width": 390, "height": 844}
 DESKTOP = {"width": 1280, "height": 800}
+RING = 3
+"""Width of the line around the chosen face, px."""
 
 
 WATCH_FACE = """() => {
@@ -199,3 +201,24 @@ def test_the_page_works_from_the_keyboard(scripted: ScriptedServer, launch: Laun
     wait_for(page, "s.muted")
     page.keyboard.press("m")
     wait_for(page, "!s.muted")
+
+
+def test_the_chosen_face_is_whole_and_more_show_that_they_are_there(scripted: ScriptedServer, launch: Launch) -> None:
+    page = launch().new_page(viewport=DESKTOP)
+
+    def six(route: Route) -> None:
+        answer = route.fetch()
+        options = answer.json()
+        one = options["digital_humans"][0]
+        options["digital_humans"] = [one | {"id": f"{one['id']}{number or ''}"} for number in range(6)]
+        route.fulfill(response=answer, json=options)
+
+    page.route("**/api/demo/options*", six)
+    page.goto(scripted.url)
+    page.locator(".faces label").nth(5).wait_for(state="attached")
+    strip, chosen, fifth = (
+        page.locator(place).bounding_box() or {}
+        for place in (".faces", ".faces label:has(:checked) img", ".faces label:nth-child(5)")
+    )
+    assert chosen["x"] - RING >= strip["x"]
+    assert strip["x"] + strip["width"] - fifth["x"] > 10

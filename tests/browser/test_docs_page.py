@@ -50,6 +50,11 @@ def test_the_manual(launch: Launch, size: tuple[int, int], name: str) -> None:
     assert page.locator("table.codes tr").count() == len(ReturnCode)
     row = page.locator("#SendAgentInstanceTTS tr", has_text="SamePriorityOption")
     assert '"ClearAndInterrupt" | "Enqueue"' in row.inner_text()
+    assert page.locator("section details").count() == len(ACTIONS)
+    page.locator("#SendAgentInstanceTTS summary").click()
+    request, answer = page.locator("#SendAgentInstanceTTS pre").all_inner_texts()
+    assert json.loads(request)["Priority"] == "High"
+    assert json.loads(answer)["Data"]["Round"] > 0
     assert page.evaluate("document.documentElement.scrollWidth") <= size[0]
     page.locator('a[href="#CreateDigitalHumanAgentInstance"]').click()
     picture(page, f"docs-{name}")

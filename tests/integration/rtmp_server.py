@@ -40,6 +40,10 @@ rtmp {{
             record_path {folder};
             record_unique on;
         }}
+        application closed {{
+            live on;
+            deny publish all;
+        }}
     }}
 }}
 """

@@ -170,6 +170,7 @@ async def test_a_push_that_is_refused_says_what_to_check(rtmp: RtmpServer) -> No
         for url, words in (
             (rtmp.url(), "BadName.*somebody publishes with it already"),
             (rtmp.url(app="nowhere"), "check the application and the stream key"),
+            (rtmp.url(app="closed"), "that the server lets this machine publish"),
             (f"rtmp://127.0.0.1:{free_port()}/live/key-1234", "refused the connection: check host and port"),
             ("rtmp://no-such-host.invalid/live/key-1234", "check its name and the DNS"),
             ("http://127.0.0.1/live/key-1234", "expected rtmp://host/application/stream-key"),

@@ -870,9 +870,12 @@ async def test_what_a_live_digital_human_needs(api: Api) -> None:
     nowhere = await api.call("CreateLiveDigitalHumanAgentInstance", body | {"RTC": None})
     assert nowhere["Code"] == 410000003
     assert nowhere["Message"] == "RTC is required: expected an object, or CDN in its place"
-    for cdn in ({}, {"Url": ""}, {"Url": 5}):
-        answer = await api.call("CreateLiveDigitalHumanAgentInstance", body | {"CDN": cdn})
+    wrong = ["http://x.example/live/key-1234", "rtmp://x.example/key-1234", "rtmp:///live/key-1234"]
+    for url in (None, "", 5, f"rtmp://x.example/live/{'k' * 2048}", *wrong):
+        answer = await api.call("CreateLiveDigitalHumanAgentInstance", body | {"CDN": {"Url": url}})
         assert (answer["Code"], answer["Message"][:7]) == (410000003, "CDN.Url")
+        assert "expected rtmp://host/application/stream-key" in answer["Message"]
+        assert "key-1234" not in answer["Message"]
     silent = await api.call("CreateLiveDigitalHumanAgentInstance", body | {"AdvancedConfig": {"DisableTTS": True}})
     assert silent["Message"].startswith("AdvancedConfig.DisableTTS is invalid")
     idle = await api.call("CreateLiveDigitalHumanAgentInstance", body | {"AdvancedConfig": {"MaxIdleTime": 29}})

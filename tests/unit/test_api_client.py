@@ -250,6 +250,27 @@ def test_no_mien_there(answer: httpx.Response | Exception) -> None:
         answering(answer).status("1")
 
 
+@pytest.mark.parametrize("url", ["nonsense", "localhost:8700", "ftp://x.test"])
+def test_an_address_that_is_none(url: str) -> None:
+    with pytest.raises(UnreachableError, match="no address of a server"), Client(url, 1, "s") as mien:
+        mien.status("1")
+
+
+@pytest.mark.parametrize(
+    ("code", "message", "words"),
+    [
+        (410001009, "Agent x is not registered.", "Agent x is not registered. (register it with RegisterAgent)"),
+        (410000003, "Text is invalid", "Text is invalid"),
+        (100000007, "see /docs for those that are", "see /docs for those that are"),
+    ],
+)
+def test_advice_is_given_once(code: int, message: str, words: str) -> None:
+    with pytest.raises(MienError) as caught:
+        answering(httpx.Response(200, json={"Code": code, "Message": message})).status("1")
+    assert str(caught.value) == f"QueryAgentInstanceStatus answered {code}: {words}"
+    assert caught.value.advice
+
+
 def test_codes_we_do_not_know() -> None:
     with pytest.raises(MienError) as caught:
         answering(httpx.Response(200, json={"Code": 999, "Message": "odd"})).status("1")
@@ -281,3 +302,11 @@ def test_command(sync_client: Client, monkeypatch: pytest.MonkeyPatch, tmp_path:
         assert isinstance(failed.exception, UserError)
     refused = CliRunner().invoke(command, ["QueryAgents", *where])
     assert isinstance(refused.exception, MienError)
+    picture = tmp_path / "me.png"
+    picture.write_bytes(b"\x89PNG")
+    create = ["MienCreateDigitalHuman", "--json", '{"Name": "Ming"}', *where]
+    made = json.loads(CliRunner().invoke(command, [*create, "--file", f"Picture={picture}"]).output)
+    assert sync_client.digital_human(made["DigitalHumanId"]).name == "Ming"
+    for wrong, words in (("me.png", "is not MEMBER=PATH"), ("Picture=/nowhere.png", "/nowhere.png cannot be read")):
+        failed = CliRunner().invoke(command, [*create, "--file", wrong])
+        assert words in str(failed.exception)

@@ -179,6 +179,7 @@ async def test_the_size_of_an_upload_is_bounded(api: Api, monkeypatch: pytest.Mo
     monkeypatch.setattr(forms, "FIELD_BYTES", 2000)
     answer = await upload(api, b"x" * (ACTIONS[NAME].upload + 2000 * extra))
     assert answer["Code"] == (100000012 if extra else 0)
+    assert answer["Message"] == ("the file is larger than 30 MiB" if extra else "success")
     assert len(api.humans.created) == 1 - extra
 
 

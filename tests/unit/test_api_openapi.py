@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import json
 import re
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -44,6 +46,33 @@ def test_every_reference_leads_somewhere() -> None:
     for schema in openapi["components"]["schemas"].values():
         Draft202012Validator.check_schema(schema)
     assert "x-expected" not in str(openapi)
+
+
+def test_every_member_is_described() -> None:
+    schemas = document("http://x")["components"]["schemas"]
+    bare = [
+        f"{name}.{member}"
+        for name, schema in schemas.items()
+        for member, about in schema.get("properties", {}).items()
+        if "description" not in about and "description" not in schemas.get(about.get("$ref", "").split("/")[-1], {})
+    ]
+    assert bare == []
+
+
+@pytest.mark.parametrize("name", sorted(ACTIONS))
+def test_every_action_has_an_example_of_a_request_and_its_answer(name: str) -> None:
+    openapi = document("http://x")
+    operation = openapi["paths"][f"/?Action={name}"]["post"]
+    (request,) = operation["requestBody"]["content"].values()
+    answer = operation["responses"]["200"]["content"]["application/json"]
+    validator(openapi, request["schema"]).validate(request["example"])
+    validator(openapi, answer["schema"]).validate(answer["example"])
+    assert (answer["example"]["Data"] is None) == (ACTIONS[name].result is None)
+    body = request["example"]
+    ACTIONS[name].body.parse(body | {"Picture": b"x"} if "Picture" in body else body)
+    config = (answer["example"]["Data"] or {}).get("DigitalHumanConfig")
+    if config:
+        assert json.loads(base64.b64decode(config))["DigitalHumanId"] == body["DigitalHuman"]["DigitalHumanId"]
 
 
 async def test_document_is_served(api: Api) -> None:

@@ -31,6 +31,7 @@ NOT_IN_JSON_SCHEMA = (
     "bytes, not blank",
     "expected another id",
     "an address such as",
+    "CDN.Url is invalid",
     "a name of its own for each tool",
 )
 """Refusals of what the document has no words for."""

@@ -124,6 +124,11 @@ async def test_unknown_task(api: Api, name: str) -> None:
         assert (await api.call(name, FULL_BODIES[name] | {"TaskId": unknown}))["Code"] == 400000005
 
 
+async def test_how_long_an_id_may_be_is_said(api: Api) -> None:
+    answer = await api.call("StopDigitalHumanStreamTask", {"TaskId": ""})
+    assert answer["Message"] == "TaskId is invalid: expected a text of 1 to 128 characters"
+
+
 async def test_get(api: Api) -> None:
     task = await create(api)
     said = await api.get(

@@ -378,6 +378,23 @@ async def test_an_application_that_is_not_there() -> None:
         assert "check the application and the stream key" in str(error)
 
 
+async def test_a_server_that_consents_and_thinks_better_of_it() -> None:
+    async def hang_up(s: Server) -> None:
+        await s.accept()
+
+    async def say_no(s: Server) -> None:
+        await s.accept()
+        s.status("NetStream.Publish.Denied", "error", "not from there")
+        await s.message()
+
+    error = await refused(hang_up)
+    assert error.failure is PeerFailure.REFUSED
+    assert "that the server lets this machine publish" in str(error)
+    error = await refused(say_no)
+    assert error.failure is PeerFailure.REFUSED
+    assert "not from there" in str(error)
+
+
 async def test_a_server_of_something_else() -> None:
     async def http(s: Server) -> None:
         s.writer.write(b"HTTP/1.1 400 Bad Request\r\n\r\n" + bytes(2000))
@@ -490,11 +507,16 @@ async def send_on(link: RtmpLink) -> None:
 
 
 async def test_a_server_that_ends_the_stream_is_noticed() -> None:
-    async def hang_up(s: Server) -> None:
+    async def consent(s: Server) -> None:
         await s.accept()
+        while (await s.message()).type != MessageType.AUDIO:
+            pass
+
+    async def hang_up(s: Server) -> None:
+        await consent(s)
 
     async def revoke(s: Server) -> None:
-        await s.accept()
+        await consent(s)
         s.status("NetStream.Publish.Rejected", "error", "stream key-1234 expired")
         await s.reader.read()
 

@@ -59,6 +59,24 @@ def test_the_user_interrupts_at_every_stage(stage_name: str, after_s: float) -> 
     run(main)
 
 
+def test_what_was_heard_is_told_when_the_voice_has_stopped_for_breath() -> None:
+    async def main() -> None:
+        hand = await stage(Script(tts_s=4.0))
+        instance = await hand.manager.create(spec())
+        await instance.say("第一句话说完了。第二句话还在路上。")
+        await until(lambda: bool(hand.sounded))
+        await asyncio.sleep(3)
+        assert asyncio.get_running_loop().time() - hand.sounded[-1] > 0.5
+        assert instance.status is Status.SPEAKING
+        await instance.interrupt()
+        await asyncio.sleep(0.5)
+        assert hand.callbacks("Interrupted")[0][1]["PlayedText"] == "第一句话说完了。"
+        assert [message.content for message in instance.messages()] == ["第一句话说完了。"]
+        await leave(hand)
+
+    run(main)
+
+
 @pytest.mark.parametrize("after_s", [0.3, 0.7, 1.2, 2.4])
 def test_the_backend_interrupts_at_every_stage(after_s: float) -> None:
     async def main() -> None:

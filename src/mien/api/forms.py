@@ -26,7 +26,7 @@ async def read_form(request: Request, file_bytes: int) -> tuple[dict[str, list[s
     """Texts and files by name; the file has about `file_bytes` at most. Raises ApiError for any other body."""
     parser = MultiPartParser(
         request.headers,
-        _bounded(request, file_bytes + FIELD_BYTES),
+        _bounded(request, file_bytes),
         max_files=1,
         max_fields=MOST_FIELDS,
         max_part_size=FIELD_BYTES,
@@ -50,10 +50,10 @@ async def read_form(request: Request, file_bytes: int) -> tuple[dict[str, list[s
     return texts, files
 
 
-async def _bounded(request: Request, most: int) -> AsyncGenerator[bytes, None]:
+async def _bounded(request: Request, file_bytes: int) -> AsyncGenerator[bytes, None]:
     count = 0
     async for chunk in request.stream():
         count += len(chunk)
-        if count > most:
-            raise ApiError(ReturnCode.BODY, f"the request body is longer than {most} bytes")
+        if count > file_bytes + FIELD_BYTES:
+            raise ApiError(ReturnCode.BODY, f"the file is larger than {file_bytes // 2**20} MiB")
         yield chunk

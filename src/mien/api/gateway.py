@@ -93,7 +93,7 @@ async def read_object(request: Request) -> JsonObject:
         async for chunk in request.stream():
             body += chunk
             if len(body) > MAX_BODY:
-                raise ApiError(ReturnCode.BODY, f"the request body is longer than {MAX_BODY} bytes")
+                raise ApiError(ReturnCode.BODY, f"the request body is longer than {MAX_BODY // 2**20} MiB")
     except ClientDisconnect as error:
         raise ApiError(ReturnCode.BODY) from error
     return _parse(bytes(body))

@@ -10,6 +10,7 @@ from pydantic.json_schema import models_json_schema
 from mien import __version__
 from mien.api.actions import ACTIONS, Action
 from mien.api.errors import WORDS, ReturnCode
+from mien.api.examples import EXAMPLES
 from mien.api.schemas.base import JsonObject
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
@@ -93,6 +94,8 @@ def _operation(action: Action) -> JsonObject:
             "Data": data,
         },
     }
+    example = EXAMPLES[action.name]
+    answer = {"Code": 0, "Message": "success", "RequestId": action.product.example_id, "Data": example.data}
     body = {"$ref": f"#/components/schemas/{action.body.__name__}"}
     kind = "multipart/form-data" if action.upload else "application/json"
     return {
@@ -100,8 +103,13 @@ def _operation(action: Action) -> JsonObject:
         "tags": [action.group],
         "summary": action.summary,
         "parameters": [{"$ref": f"#/components/parameters/{name}"} for name in _COMMON],
-        "requestBody": {"required": True, "content": {kind: {"schema": body}}},
-        "responses": {"200": {"description": "The envelope", "content": {"application/json": {"schema": envelope}}}},
+        "requestBody": {"required": True, "content": {kind: {"schema": body, "example": example.body}}},
+        "responses": {
+            "200": {
+                "description": "The envelope",
+                "content": {"application/json": {"schema": envelope, "example": answer}},
+            }
+        },
     }
 
 

@@ -12,9 +12,11 @@ from mien.api.ids import IdSource
 
 @dataclass(frozen=True, slots=True)
 class Product:
-    """A product. `codes` are its own for errors that every product has; `request_id` is a pattern."""
+    """A product. `codes` are its own for errors that every product has; `request_id` is a pattern
+    that `example_id` fits."""
 
     request_id: str
+    example_id: str
     new_request_id: Callable[[IdSource], str]
     codes: Mapping[ReturnCode, ReturnCode] = field(default_factory=dict)
 
@@ -23,9 +25,10 @@ class Product:
         return self.codes.get(code, code)
 
 
-AGENTS = Product("^[0-9]{19}$", IdSource.next)
+AGENTS = Product("^[0-9]{19}$", "1882580953051693056", IdSource.next)
 STREAMS = Product(
     "^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$",
+    "d799c85c-10c8-4191-8c6a-3290a5940b5f",
     lambda _: str(uuid.uuid4()),
     {
         ReturnCode.INVALID_PARAMETER: ReturnCode.STREAM_PARAMETER,

@@ -119,7 +119,10 @@ class _Signer:
         return data or {}
 
     def unreachable(self, error: httpx.HTTPError | httpx.InvalidURL) -> UnreachableError:
-        return UnreachableError(f"{self.url} cannot be reached: {error}. Is Mien running there?")
+        if isinstance(error, httpx.InvalidURL | httpx.UnsupportedProtocol):
+            return UnreachableError(f"{self.url} is no address of a server: expected one such as http://localhost:8700")
+        reason = str(error) or type(error).__name__
+        return UnreachableError(f"{self.url} cannot be reached: {reason}. Is Mien running there?")
 
 
 class Client(_Actions):

@@ -22,7 +22,9 @@ class MienError(UserError):
             self.advice = WORDS[ReturnCode(code)].advice
         except (ValueError, KeyError):
             self.advice = ""
-        super().__init__(f"{action} answered {code}: {message}" + (f" ({self.advice})" if self.advice else ""))
+        # What is wrong about one member only the message can say.
+        told = not self.advice or self.advice.startswith("the message") or self.advice in message
+        super().__init__(f"{action} answered {code}: {message}" + ("" if told else f" ({self.advice})"))
 
 
 class UnreachableError(UserError):

@@ -92,9 +92,11 @@ class Message:
     content: str
 
 
-def call(action: str, body: Mapping[str, Any] | None = None) -> Operation[JsonObject]:
-    """Any action by name, with its body as on the wire."""
-    return Operation(action, dict(body or {}), lambda data: data)
+def call(
+    action: str, body: Mapping[str, Any] | None = None, *, files: Mapping[str, bytes] | None = None
+) -> Operation[JsonObject]:
+    """Any action by name, with its body as on the wire; `files` by member, for actions that take some."""
+    return Operation(action, dict(body or {}), lambda data: data, files or None)
 
 
 def register_agent(

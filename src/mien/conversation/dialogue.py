@@ -59,6 +59,7 @@ from mien.conversation.turn_end import TurnEnd
 from mien.conversation.turns import UserTurns
 from mien.conversation.utterance import CURRENT, Utterance, new_utterance
 from mien.conversation.workshop import Workshop
+from mien.face.heard import joined
 from mien.speech.spec import AsrSpec, LlmSpec, TtsSpec
 
 KEPT_TIMINGS = 200
@@ -422,8 +423,9 @@ class Dialogue:
             self.set_status(Status.THINKING, utterance.round, "llm_begin")
 
     def _on_playback_finished(self, event: PlaybackFinishedEvent) -> None:
-        if self.current is not None and event.interrupted:
-            self.current.heard = event.synchronized_transcript
+        # Playback may be over and its round not: it waits for more of a slow voice, or for a tool.
+        if self.current is not None and event.synchronized_transcript is not None:
+            self.current.heard = joined((self.current.heard, event.synchronized_transcript))
 
     def interrupt_active(self, reason: InterruptReason) -> None:
         """Stops the active round, if there is one."""
@@ -466,9 +468,8 @@ class Dialogue:
         """The attempt that was heard is over, and its round with it."""
         round_ = utterance.round
         if interrupted:
-            heard = utterance.heard if utterance.heard is not None else ""
             reason = round_.interrupted_by or InterruptReason.USER_SPEECH
-            self._report.interrupted(round_, reason, heard if utterance.started else "")
+            self._report.interrupted(round_, reason, utterance.heard if utterance.started else "")
         self._finish(round_, utterance, interrupted=interrupted)
 
     def _apologise(self, failed: Utterance) -> bool:

@@ -42,8 +42,8 @@ class Utterance:
     """Whether metadata was reported, which is an answer too."""
     ended: bool = False
     """Whether EndFlag was sent."""
-    heard: str | None = None
-    """What was heard before an interruption, as playback reports it."""
+    heard: str = ""
+    """What of it was heard, as playback reports it; several stretches when tools were called in between."""
     failures: list[tuple[Part, BaseException]] = field(default_factory=list)
     calling: bool = False
     """Whether the model has called tools and not been told their results yet: there is more to come."""

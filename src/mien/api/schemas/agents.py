@@ -53,4 +53,4 @@ class ListAgents(Wire):
 class QueryAgents(Wire):
     """QueryAgents."""
 
-    AgentIds: Annotated[list[AgentIdText], Field(min_length=1, max_length=10)]
+    AgentIds: Annotated[list[AgentIdText], Field(min_length=1, max_length=10)] = Field(description="Those to look for")

@@ -156,7 +156,7 @@ AgentIdText = Annotated[
 UserIdText = Annotated[str, identifier(r"0-9A-Za-z_\-", "letters, digits, - and _", 32)]
 AgentUserIdText = Annotated[str, identifier(r"0-9A-Za-z_\-.@#", "letters, digits, -, _, ., @ and #", 32)]
 RtcIdText = Annotated[str, identifier(r"0-9A-Za-z_\-.", "letters, digits, -, _ and .", 128)]
-InstanceIdText = Annotated[str, Field(min_length=1, max_length=64)]
+InstanceIdText = Annotated[str, Field(min_length=1, max_length=64, description="As a Create action answered it")]
 Flag = Annotated[int, Field(ge=0, le=1)]
 
 
@@ -231,6 +231,8 @@ def _expectation(node: JsonObject) -> str:
         return name if low is None else f"{name} of at least {low}"
     if kind == "string":
         most = node.get("maxLength")
+        if node.get("minLength") == 1 and most:
+            return f"a text of 1 to {most} characters"
         return (
             "a text"
             + (" that is not empty" if node.get("minLength") else "")

@@ -27,10 +27,13 @@ class SendAgentInstanceTTS(Wire):
 
     AgentInstanceId: InstanceIdText
     Text: SpokenText
-    AddHistory: bool = True
+    AddHistory: bool = Field(default=True, description="Whether the agent remembers it")
     InterruptMode: Flag = Field(default=0, description="Older spelling of Priority: 0 Medium, 1 High")
     Priority: PriorityName | None = Field(default=None, description="Default Medium")
-    SamePriorityOption: SamePriorityName = "ClearAndInterrupt"
+    SamePriorityOption: SamePriorityName = Field(
+        default="ClearAndInterrupt",
+        description="What happens to speech of the same Priority: it ends, or is waited for",
+    )
     EnqueueUserSpeech: bool = Field(default=False, description=WAITING_USER)
 
 
@@ -40,10 +43,13 @@ class SendAgentInstanceLLM(Wire):
     AgentInstanceId: InstanceIdText
     Text: AskedText
     SystemPrompt: str | None = Field(default=None, description="For this turn only")
-    AddQuestionToHistory: bool = False
-    AddAnswerToHistory: bool = True
-    Priority: PriorityName = "Medium"
-    SamePriorityOption: SamePriorityName = "ClearAndInterrupt"
+    AddQuestionToHistory: bool = Field(default=False, description="Whether Text is remembered")
+    AddAnswerToHistory: bool = Field(default=True, description="Whether the answer is remembered")
+    Priority: PriorityName = Field(default="Medium", description="What it may interrupt")
+    SamePriorityOption: SamePriorityName = Field(
+        default="ClearAndInterrupt",
+        description="What happens to speech of the same Priority: it ends, or is waited for",
+    )
     EnqueueUserSpeech: bool = Field(default=False, description=WAITING_USER)
 
 
@@ -51,7 +57,7 @@ class AddAgentInstanceMsg(Wire):
     """AddAgentInstanceMsg: appends messages to the memory."""
 
     AgentInstanceId: InstanceIdText
-    Messages: Annotated[list[HistoryMessage], Field(min_length=1, max_length=500)]
+    Messages: Annotated[list[HistoryMessage], Field(min_length=1, max_length=500)] = Field(description="Oldest first")
 
 
 class Listening(Wire):

@@ -67,13 +67,13 @@ class Llm(Wire):
         }
     )
 
-    Vendor: LlmVendor = "OpenAIChat"
+    Vendor: LlmVendor = Field(default="OpenAIChat", description="The protocol of Url; Local: this server's own model")
     Url: WebUrl = Field(default="", description="Full path of the streaming endpoint; required unless Vendor is Local")
     ApiKey: str = Field(default="", description="Sent as a bearer token; `zego_test` means this server's default model")
     Model: str = Field(default="", description="Required unless Vendor is Local")
-    SystemPrompt: str = ""
-    Temperature: float = Field(default=0.7, ge=0, le=2)
-    TopP: float = Field(default=0.9, ge=0, le=1)
+    SystemPrompt: str = Field(default="", description="Who the agent is and how it speaks")
+    Temperature: float = Field(default=0.7, ge=0, le=2, description="Sent to the model")
+    TopP: float = Field(default=0.9, ge=0, le=1, description="Sent to the model")
     Params: JsonObject = Field(default_factory=dict, description="Merged into the request body")
     AddAgentInfo: bool = Field(default=False, description="Send agent_info (OpenAIChat)")
     AgentExtraInfo: JsonObject | None = Field(default=None, description="Sent as agent_extra_info (OpenAIChat)")
@@ -91,8 +91,8 @@ class Llm(Wire):
 class FilterMarks(Wire):
     """Marks around text that is shown but not spoken."""
 
-    BeginCharacters: Annotated[str, Field(min_length=1)]
-    EndCharacters: Annotated[str, Field(min_length=1)]
+    BeginCharacters: Annotated[str, Field(min_length=1)] = Field(description="Where it begins")
+    EndCharacters: Annotated[str, Field(min_length=1)] = Field(description="Where it ends")
 
 
 class Tts(Wire):
@@ -108,13 +108,13 @@ class Tts(Wire):
         }
     )
 
-    Vendor: TtsVendor
+    Vendor: TtsVendor = Field(description="Local: this server's own voice")
     Url: WebUrl = ""
     Params: JsonObject | None = Field(
         default=None,
         description="Required unless Vendor is Local; `app` holds the credentials, the rest goes to the vendor",
     )
-    FilterText: list[FilterMarks] = Field(default_factory=list)
+    FilterText: list[FilterMarks] = Field(default_factory=list, description="Shown and not spoken")
     TerminatorText: str = Field(default="", max_length=4, description="Nothing from here on is spoken in this round")
     CharacterFilter: list[Annotated[str, Field(min_length=1, max_length=2)]] = Field(
         default_factory=list, description="Removed before speaking"
@@ -133,8 +133,12 @@ class Tts(Wire):
 class TurnDetect(Wire):
     """When the user has finished, ms."""
 
-    SilenceSegmentation: int | None = Field(default=None, ge=200, le=2000)
-    PauseInterval: int | None = Field(default=None, ge=200, le=2000)
+    SilenceSegmentation: int | None = Field(
+        default=None, ge=200, le=2000, description="Silence after which the user has finished"
+    )
+    PauseInterval: int | None = Field(
+        default=None, ge=200, le=2000, description="Sentences within this pause are one turn"
+    )
 
 
 class Sensitivity(Wire):
@@ -162,10 +166,20 @@ class Asr(Wire):
     """The recogniser. The members beginning with VAD and PauseInterval are older spellings of VAD's."""
 
     Vendor: AsrVendor | None = Field(default=None, description="Default: this server's own recogniser")
-    Params: JsonObject = Field(default_factory=dict)
-    HotWord: str = ""
-    VADSilenceSegmentation: int | None = Field(default=None, ge=200, le=2000)
-    PauseInterval: int | None = Field(default=None, ge=200, le=2000)
-    VADSensitiveLevel: int | None = Field(default=None, ge=0, le=3)
-    VADMinSpeechDur: int | None = Field(default=None, ge=0, le=1000)
-    VADEnergyThreshold: float | None = Field(default=None, ge=0, le=1)
+    Params: JsonObject = Field(
+        default_factory=dict, description="What the vendor takes; of the local recogniser `language`"
+    )
+    HotWord: str = Field(default="", description="Accepted; the local recogniser does without")
+    VADSilenceSegmentation: int | None = Field(
+        default=None, ge=200, le=2000, description="VAD.TurnDetectConfig.SilenceSegmentation"
+    )
+    PauseInterval: int | None = Field(default=None, ge=200, le=2000, description="VAD.TurnDetectConfig.PauseInterval")
+    VADSensitiveLevel: int | None = Field(
+        default=None, ge=0, le=3, description="VAD.VoiceDetectConfig.SensitiveConfig.Level"
+    )
+    VADMinSpeechDur: int | None = Field(
+        default=None, ge=0, le=1000, description="VAD.VoiceDetectConfig.SensitiveConfig.MinSpeechDur"
+    )
+    VADEnergyThreshold: float | None = Field(
+        default=None, ge=0, le=1, description="VAD.VoiceDetectConfig.SensitiveConfig.EnergyThreshold"
+    )

@@ -99,7 +99,9 @@ class WelcomeSpeech(Wire):
 
     Text: Annotated[str, not_blank(300)] | None = Field(default=None, description="Spoken as given")
     Prompt: Annotated[str, not_blank(32_000)] | None = Field(default=None, description="The model's answer is spoken")
-    Priority: Literal["Low", "Medium", "High"] = "High"
+    Priority: Literal["Low", "Medium", "High"] = Field(
+        default="High", description="With Low or Medium it is left out when the user speaks first"
+    )
     DelayMs: int = Field(default=500, ge=0, le=10_000, description="ms to wait once the user is there")
 
     @model_validator(mode="after")
@@ -135,8 +137,8 @@ class Extras(Wire):
     """What this server offers beyond the compatible API. An instance's own members replace those of its agent, each as
     a whole."""
 
-    Tools: ToolList | None = None
-    McpServers: McpServerList | None = None
+    Tools: ToolList | None = Field(default=None, description="Functions of your backend the model may call")
+    McpServers: McpServerList | None = Field(default=None, description="Servers whose tools the model may call")
     Welcome: WelcomeSpeech | None = None
     Language: LanguageName | None = Field(
         default=None, description="What is spoken; recognition and the local voice follow it"
@@ -147,10 +149,16 @@ class Extras(Wire):
 class ExtrasUpdate(Wire):
     """What of `Mien` can change while an instance runs; each member that is given replaces the current one."""
 
-    Tools: ToolList | None = None
-    McpServers: McpServerList | None = None
+    Tools: ToolList | None = Field(
+        default=None, description="Functions of your backend the model may call; [] takes them away"
+    )
+    McpServers: McpServerList | None = Field(
+        default=None, description="Servers whose tools the model may call; [] takes them away"
+    )
     Welcome: Annotated[Any, WithJsonSchema({"description": "Cannot change: it was spoken when the user came"})] = None
-    Language: LanguageName | None = None
+    Language: LanguageName | None = Field(
+        default=None, description="What is spoken; recognition and the local voice follow it"
+    )
     Apology: ApologyWords | None = None
 
     @model_validator(mode="after")

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Final, Literal
 
 from pydantic import ConfigDict, Field, model_validator
 
 from mien.api.schemas.base import (
     AgentIdText,
     AgentUserIdText,
+    Checked,
     Flag,
     InstanceIdText,
     RtcIdText,
@@ -20,6 +21,7 @@ from mien.api.schemas.base import (
 )
 from mien.api.schemas.engines import Asr, Llm, Tts, Vad
 from mien.api.schemas.extras import Extras, ExtrasUpdate
+from mien.rtc.cdn.address import FORM, AddressError, RtmpAddress
 
 ExtraInfo = Annotated[str, utf8(1024)]
 Mark = Annotated[str, not_blank(64)]
@@ -44,10 +46,21 @@ class RtcLive(Wire):
     StreamExtraInfo: ExtraInfo = ""
 
 
+def _is_rtmp(value: str) -> bool:
+    try:
+        RtmpAddress.parse(value)
+    except AddressError:
+        return False
+    return len(value) <= 2048
+
+
+_RTMP: Final = (("maxLength", 2048), ("pattern", r"^[Rr][Tt][Mm][Pp][Ss]?://\S+$"))
+
+
 class Cdn(Wire):
     """Where a live digital human is pushed to instead of a room, as H.264 and AAC."""
 
-    Url: Annotated[str, Field(min_length=1, max_length=2048)] = Field(
+    Url: Annotated[str, Checked(_is_rtmp, FORM, _RTMP)] = Field(
         description="rtmp://host/application/stream-key, or rtmps:// for a server with TLS"
     )
 
@@ -61,8 +74,8 @@ class RtcUpdate(Wire):
 class HistoryMessage(Wire):
     """One message of the memory."""
 
-    Role: Literal["user", "assistant"]
-    Content: str
+    Role: Literal["user", "assistant"] = Field(description="Who said it")
+    Content: str = Field(description="What was said")
 
 
 class Zim(Wire):
@@ -71,29 +84,35 @@ class Zim(Wire):
     RobotId: str = Field(
         default="", pattern="^(@RBT#.*)?$", json_schema_extra={"x-expected": "a text beginning with @RBT#"}
     )
-    LoadMessageCount: int | None = Field(default=None, ge=0, le=500)
+    LoadMessageCount: int | None = Field(default=None, ge=0, le=500, description="Accepted and without effect")
 
 
 class History(Wire):
     """What the agent remembers at the beginning and how far back the model sees."""
 
     SyncMode: Flag = Field(default=0, description="1: begin with Messages")
-    Messages: list[HistoryMessage] = Field(default_factory=list, max_length=100)
-    WindowSize: int = Field(default=20, ge=0, le=500)
+    Messages: list[HistoryMessage] = Field(default_factory=list, max_length=100, description="Oldest first")
+    WindowSize: int = Field(default=20, ge=0, le=500, description="How many messages of the memory the model is sent")
     ZIM: Zim | None = None
 
 
 class Callbacks(Wire):
     """Which of the optional callbacks are sent, and to which of the app's addresses."""
 
-    ASRResult: Flag = 0
-    LLMResult: Flag = 0
-    Interrupted: Flag = 0
-    UserSpeakAction: Flag = 0
-    AgentSpeakAction: Flag = 0
-    AgentInstanceStatus: Flag = 0
-    UserAudioData: Flag = 0
-    HostTag: str = Field(default="", max_length=128)
+    ASRResult: Flag = Field(default=0, description="1: send what the user said")
+    LLMResult: Flag = Field(default=0, description="1: send each sentence of the model")
+    Interrupted: Flag = Field(default=0, description="1: send what was cut short, and how far it was heard")
+    UserSpeakAction: Flag = Field(default=0, description="1: send when the user begins and ends to speak")
+    AgentSpeakAction: Flag = Field(
+        default=0, description="1: send when the agent begins and ends to speak (older spelling of AgentInstanceStatus)"
+    )
+    AgentInstanceStatus: Flag = Field(default=0, description="1: send each change of status")
+    UserAudioData: Flag = Field(default=0, description="1: send the first second or so of each turn of the user")
+    HostTag: str = Field(
+        default="",
+        max_length=128,
+        description="Which of the app's callback addresses; `mien app set-callback --host-tag` sets them",
+    )
 
 
 class LlmMetaInfo(Wire):
@@ -101,7 +120,9 @@ class LlmMetaInfo(Wire):
 
     BeginCharacters: Mark
     EndCharacters: Mark
-    SendMetaKeys: list[str] = Field(default_factory=list)
+    SendMetaKeys: list[str] = Field(
+        default_factory=list, description="Members that are sent on when their place is heard"
+    )
 
 
 class Advanced(Wire):
@@ -109,21 +130,29 @@ class Advanced(Wire):
 
     InterruptMode: Flag = Field(default=0, description="1: the user's voice does not interrupt")
     MaxIdleTime: int = Field(default=120, ge=10, le=1800, description="s without the user before the instance ends")
-    DisableTTS: bool = False
+    DisableTTS: bool = Field(default=False, description="Text only; nothing is spoken")
     CommunicationMode: int = Field(
         default=0, ge=0, le=2, description="0 full duplex, 1 listens and does not answer, 2 walkie-talkie"
     )
     LLMMetaInfo: LlmMetaInfo | None = None
-    AddASRInfo: bool = False
-    TTSParamPaths: dict[str, str] = Field(default_factory=dict)
+    AddASRInfo: bool = Field(default=False, description="Accepted; no recogniser here has anything to add")
+    TTSParamPaths: dict[str, str] = Field(
+        default_factory=dict, description="Member of the metadata → dotted path in TTS.Params it is written to"
+    )
 
 
 class Face(Wire):
     """Which face, and what of it travels. Values out of place have return codes of their own."""
 
-    DigitalHumanId: Annotated[str, Field(min_length=1, max_length=128)]
-    ConfigId: str = Field(default="mobile", json_schema_extra={"enum": ["mobile", "web"]})
-    EncodeCode: str = Field(default="H264", json_schema_extra={"enum": ["H264"]})
+    DigitalHumanId: Annotated[str, Field(min_length=1, max_length=128)] = Field(
+        description="As GetDigitalHumanList gives it"
+    )
+    ConfigId: str = Field(
+        default="mobile",
+        json_schema_extra={"enum": ["mobile", "web"]},
+        description="mobile: its motion, which the client draws; web: the drawn picture",
+    )
+    EncodeCode: str = Field(default="H264", json_schema_extra={"enum": ["H264"]}, description="Of the picture")
 
 
 class CreateAgentInstance(Wire):
@@ -153,17 +182,23 @@ class CreateDigitalHumanAgentInstance(CreateAgentInstance):
 class CallbacksLive(Wire):
     """Which of the optional callbacks a live digital human sends."""
 
-    Interrupted: Flag = 0
-    AgentInstanceStatus: Flag = 0
-    HostTag: str = Field(default="", max_length=128)
+    Interrupted: Flag = Field(default=0, description="1: send what was cut short, and how far it was heard")
+    AgentInstanceStatus: Flag = Field(default=0, description="1: send each change of status")
+    HostTag: str = Field(
+        default="",
+        max_length=128,
+        description="Which of the app's callback addresses; `mien app set-callback --host-tag` sets them",
+    )
 
 
 class AdvancedLive(Wire):
     """How a live digital human behaves."""
 
     MaxIdleTime: int = Field(default=900, ge=30, le=86400, description="s without a text to speak before it ends")
-    DisableTTS: bool = False
-    TTSParamPaths: dict[str, str] = Field(default_factory=dict)
+    DisableTTS: bool = Field(default=False, description="Must be false: it does nothing but speak")
+    TTSParamPaths: dict[str, str] = Field(
+        default_factory=dict, description="Member of the metadata → dotted path in TTS.Params it is written to"
+    )
 
 
 class CreateLiveDigitalHumanAgentInstance(Wire):

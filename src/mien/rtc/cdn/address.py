@@ -7,7 +7,8 @@ from typing import Final
 from urllib.parse import unquote, urlsplit
 
 PORTS: Final = {"rtmp": 1935, "rtmps": 443}
-EXPECTED: Final = "expected rtmp://host/application/stream-key, or rtmps://… for a server with TLS"
+FORM: Final = "rtmp://host/application/stream-key, or rtmps://… for a server with TLS"
+EXPECTED: Final = f"expected {FORM}"
 
 
 class AddressError(ValueError):

@@ -28,6 +28,8 @@ OPEN_LIMIT: Final = 6.0
 WRITE_LIMIT: Final = 8.0
 """Seconds in which the server must take what waits. A connection so slow does not even carry the voice."""
 CLOSE_LIMIT: Final = 1.0
+SECOND_THOUGHTS: Final = 0.25
+"""Seconds after its consent in which a server may still hang up. nginx consents before it reads its access list."""
 
 CHUNK: Final = 4096
 """Bytes of the chunks we send: pictures in few pieces, voice not held up for long behind one."""
@@ -132,6 +134,9 @@ class RtmpLink:
         self._command("publish", _PUBLISH, None, address.key, "live", stream_id=self._stream_id)
         await self._consent()
         self._listening = asyncio.create_task(self._listen(), name="cdn.listen")
+        await asyncio.wait((self._listening,), timeout=SECOND_THOUGHTS)
+        if self._failed is not None:
+            raise self._failed if self._failed.failure is PeerFailure.REFUSED else EOFError from self._failed
 
     async def _shake_hands(self) -> None:
         # A plain handshake: the digest of Flash players is only needed for what we do not use.
@@ -319,7 +324,8 @@ def _explain(address: RtmpAddress, error: BaseException, *, connected: bool) -> 
     if isinstance(error, EOFError | ConnectionResetError | BrokenPipeError):
         return LinkError(
             PeerFailure.REFUSED,
-            f"{server} closed the connection without a reason: check the application and the stream key",
+            f"{server} closed the connection without a reason: check the application and the stream key, and that the "
+            "server lets this machine publish",
         )
     # For a host with several addresses the failures come as one text.
     if isinstance(error, ConnectionRefusedError) or f"[Errno {errno.ECONNREFUSED}]" in str(error):

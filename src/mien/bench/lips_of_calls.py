@@ -31,10 +31,10 @@ _LIMIT_S: Final = 300.0
 def end_to_end(settings: Settings, languages: Sequence[str] = ("zh", "en")) -> dict[str, Any]:
     """Lip opening in the decoded frames of calls, one for each ConfigId and language, with a server of its own.
 
-    `{"web": {"r": …, "lag_ms": …, "reference_r": …, "reference_lag_ms": …, "languages": {"zh": {the same}, …}}, "mobile":
-    {…}}`: against the level of the voice that arrived, and against the motion that the server planned for it. A row's r
-    is the mean of its languages, its lag the worst. Lags > 0: lips after the voice, and after the plan. Raises UserError
-    when no call comes about.
+    `{"web": {"r": …, "lag_ms": …, "reference_r": …, "reference_lag_ms": …, "languages": {"zh": {the same}, …}},
+    "mobile": {…}}`: against the level of the voice that arrived, and against the motion that the server planned for
+    it. A row's r is the mean of its languages, its lag the worst. Lags > 0: lips after the voice, and after the plan.
+    Raises UserError when no call comes about.
     """
     found: dict[str, Any] = {}
     for config_id in CONFIG_IDS:

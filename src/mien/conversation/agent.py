@@ -30,7 +30,7 @@ from mien.conversation.rounds import Origin
 from mien.conversation.spec import InstanceSpec, Message
 from mien.conversation.text import Clause, ClauseReader, MetaExtractor, estimated_seconds, units
 from mien.conversation.utterance import CURRENT, Utterance
-from mien.speech.pace import ReadsAhead, StartsSlowly
+from mien.speech.pace import OpensAtOnce, ReadsAhead, StartsSlowly
 from mien.speech.phones import attached
 from mien.speech.spec import LlmSpec, TtsSpec
 from mien.speech.spoken import spoken_frames
@@ -174,6 +174,10 @@ class ConversationAgent(Agent):
             timings.llm_request_at = loop.time()
         counted = timings.llm_done_at is None
         utterance.calling = False
+        if opening := self._opening(model, utterance, request):
+            request.add_message(role="assistant", content=opening)
+            self._host.model_said(utterance, utterance.sentences.push(opening))
+            yield opening
         try:
             async with model.chat(
                 chat_ctx=request, tools=tools, tool_choice=model_settings.tool_choice, conn_options=LLM_OPTIONS
@@ -251,6 +255,11 @@ class ConversationAgent(Agent):
             system_prompt=self._llm_spec.system_prompt if system_prompt is None else system_prompt,
             window_size=self._spec.history.window_size,
         )
+
+    def _opening(self, model: llm.LLM[Any], utterance: Utterance, request: llm.ChatContext) -> str:
+        """What the user hears while the model still thinks."""
+        spoken = utterance.round.origin is Origin.USER and not self._spec.advanced.disable_tts
+        return model.opening(request) if spoken and isinstance(model, OpensAtOnce) else ""
 
     def _read_ahead(self, event: stt.SpeechEvent) -> None:
         """Lets the model read, while the user speaks, what it will be asked: the talk so far and their first words."""

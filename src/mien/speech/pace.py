@@ -16,6 +16,15 @@ class ReadsAhead(Protocol):
 
 
 @runtime_checkable
+class OpensAtOnce(Protocol):
+    """A model that can say how its answer begins before it has read the question, and goes on behind that."""
+
+    def opening(self, context: llm.ChatContext) -> str:
+        """First words of the answer to `context`, or "". Asked for the answer, it gets them as the assistant's last
+        message."""
+
+
+@runtime_checkable
 class StartsSlowly(Protocol):
     """A voice that takes longer to begin, the longer the text is."""
 

@@ -13,6 +13,7 @@ from livekit.agents import APIConnectionError, llm, utils
 from livekit.agents.types import DEFAULT_API_CONNECT_OPTIONS, NOT_GIVEN, APIConnectOptions, NotGivenOr
 
 from mien.speech.local.llama import DEFAULT_MAX_TOKENS, LlamaError, LocalModel, Message, Sampling, Seat
+from mien.speech.local.openings import opening
 from mien.speech.openai_compat.reader import ThinkFilter
 from mien.speech.spec import LlmSpec
 
@@ -38,6 +39,7 @@ class LocalLLM(llm.LLM[str]):
             max_tokens=asked if isinstance(asked, int) and asked > 0 else DEFAULT_MAX_TOKENS,
         )
         self._system_prompt = spec.system_prompt
+        self._opens = spec.params.get("openings", True) is not False
         self.seat = Seat()
         self._reading: asyncio.Task[None] | None = None
         self._answering = 0
@@ -65,6 +67,15 @@ class LocalLLM(llm.LLM[str]):
         extra_kwargs: NotGivenOr[dict[str, Any]] = NOT_GIVEN,
     ) -> llm.LLMStream:
         return _Stream(self, chat_ctx=chat_ctx, tools=tools or [], conn_options=conn_options)
+
+    def opening(self, context: llm.ChatContext) -> str:
+        """`pace.OpensAtOnce`; none with `"openings": false` in the agent's LLM.Params."""
+        messages = [m for m in context.items if isinstance(m, llm.ChatMessage) and m.text_content]
+        if not self._opens or not messages or messages[-1].role != "user":
+            return ""
+        instructions = " ".join(m.text_content or "" for m in messages if m.role in ("system", "developer"))
+        earlier = [m.text_content or "" for m in messages if m.role == "assistant"]
+        return opening(messages[-1].text_content or "", instructions, earlier)
 
     def read_ahead(self, context: llm.ChatContext) -> None:
         """Reads a request that is likely to come into the prompt cache (`pace.ReadsAhead`)."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import itertools
 from collections import OrderedDict
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ from numpy.typing import NDArray
 from mien.speech import clips
 from mien.speech.local.g2p import shared
 from mien.speech.local.kokoro import Clause, Joint, Kokoro
+from mien.speech.local.openings import OPENINGS
 from mien.speech.local.worker import Worker
 from mien.speech.normalise import Language, language_of, speakable
 from mien.speech.phones import VOICE_RATE, Phone, SpokenText
@@ -36,9 +38,10 @@ _CACHED_CLIP_S = 3.0
 _CACHE_S = 300.0
 """Clips up to 3 s are kept in memory, 5 minutes of sound at most (14 MB). Never on disk: they are what people said."""
 
+_ALSO_BEGIN: dict[Language, tuple[str, ...]] = {"zh": ("当然可以！", "当然，", "你好，"), "en": ("Sure!", "Yes,")}
 OPENERS: dict[Language, tuple[str, ...]] = {
-    "zh": ("好的，", "当然可以！", "当然可以，", "当然，", "你好！", "你好，", "没问题。"),
-    "en": ("Sure,", "Sure!", "Of course!", "Certainly!", "Hello!", "Yes,", "I see."),
+    language: tuple(dict.fromkeys([*itertools.chain(*kinds.values()), *_ALSO_BEGIN[language]]))
+    for language, kinds in OPENINGS.items()
 }
 """What answers often begin with; spoken once in advance, they are instant."""
 

@@ -31,6 +31,17 @@ def read(text: str, step: int = 3, **options: object) -> list[Clause]:
     return clauses + reader.finish()
 
 
+def test_an_opener_is_said_before_anything_follows_it() -> None:
+    for opener in ("Well,", "嗯，", "Hello!", "I see."):
+        reader = ClauseReader(openers=frozenset([opener]))
+        assert [clause.display for clause in reader.push(opener)] == [opener]
+        assert [clause.display for clause in reader.push(" it depends.")] == []
+        assert [clause.display for clause in reader.finish()] == [" it depends."]
+    clauses = read("Let me think, I believe that it works because of the sun.", openers=frozenset(["Let me think,"]))
+    assert [clause.display for clause in clauses][:2] == ["Let me think,", " I believe that it works "], "as early"
+    assert ClauseReader(openers=frozenset()).push("Well,") == [], "nobody else's comma ends a clause so early"
+
+
 @pytest.mark.parametrize("step", [1, 2, 3, 7, 100])
 @pytest.mark.parametrize(
     ("text", "expected"),

@@ -228,7 +228,7 @@ class ClauseReader:
             elif not final and any(mark.startswith(self._text) for mark in self._marks):
                 break
             # Whether "." ends a sentence, and whether a quotation mark still belongs to it, the next character tells.
-            if not final and len(self._text) < 2:
+            if not final and len(self._text) < 2 and not self._is_opener():
                 break
             if not final and self._starting() and first_words.undecided(self._text):
                 break
@@ -242,6 +242,10 @@ class ClauseReader:
     def _starting(self) -> bool:
         """Whether the first clip is still to be cut, and early."""
         return self._openers is not None and self._begun < first_words.WORDS
+
+    def _is_opener(self) -> bool:
+        """Whether all there is so far is an opener: nobody waits for what comes behind it."""
+        return self._starting() and "".join([*self._shown, self._text]).strip() in (self._openers or ())
 
     def _show(self, characters: str) -> None:
         self._shown.append(characters)
@@ -289,7 +293,9 @@ class ClauseReader:
         self._shown, self._spoken = [], []
         for string in self._removed:
             spoken = spoken.replace(string, "")
-        self._begun += units(spoken)
+        if display.strip() not in (self._openers or ()):
+            # What follows an opener is waited for as the first words are.
+            self._begun += units(spoken)
         meta, self._meta = self._meta, {}
         style = self._style
         if ends_sentence and not self._whole:

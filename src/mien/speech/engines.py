@@ -27,7 +27,7 @@ from mien.speech.local.llama import AT_ONCE, Llama, LocalModel
 from mien.speech.local.llm import LocalLLM
 from mien.speech.local.stt import LocalSTT, Samples
 from mien.speech.local.tts import LocalTTS
-from mien.speech.local.voice import LocalVoice
+from mien.speech.local.voice import OPENERS, WARM_UP_DEADLINE_S, LocalVoice
 from mien.speech.local.whisper import Language, Recognition, Whisper
 from mien.speech.local.worker import NICENESS, Worker
 from mien.speech.openai_compat import OpenAICompatLLM
@@ -44,7 +44,8 @@ LLAMA_NICENESS = 8
 STT_MIN_SILENCE_S = 0.25
 """Silence that ends a piece of speech for the recogniser. The end of a turn is the session's business."""
 _LANGUAGES: tuple[Literal["zh", "en"], ...] = ("zh", "en")
-_FIRST_WORDS = {"zh": "你好。", "en": "Hello."}
+FIRST_OPENERS = 3
+"""Beginnings of answers, to questions above all, that are kept as sound before a server is ready."""
 ASR_NOTICE = 2101
 TTS_NOTICE = 2301
 
@@ -124,15 +125,19 @@ class Engines:
         await tell("Loading the voice")
         voice = await self._voice.get()
         for language in _LANGUAGES:
-            async for _ in voice.stream(_FIRST_WORDS[language], language, choices.DEFAULT_VOICES[language]):
-                pass
+            await voice.warm(language, choices.DEFAULT_VOICES[language], OPENERS[language][:FIRST_OPENERS])
         self._ready["tts"] = True
         self._openers = asyncio.create_task(self._speak_openers(voice), name="speech.openers")
         await tell("Ready")
 
     async def _speak_openers(self, voice: LocalVoice) -> None:
         for language in _LANGUAGES:
-            await voice.warm(language, choices.DEFAULT_VOICES[language])
+            await voice.warm(
+                language,
+                choices.DEFAULT_VOICES[language],
+                OPENERS[language][FIRST_OPENERS:],
+                deadline_s=WARM_UP_DEADLINE_S,
+            )
 
     async def close(self) -> None:
         """Stops every worker and connection. Safe to call twice."""

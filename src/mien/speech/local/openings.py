@@ -14,18 +14,19 @@ from mien.speech.normalise import Language, language_of
 
 Kind = Literal["greeting", "request", "question", "remark"]
 
+# The likeliest first, in which order they are spoken in advance.
 OPENINGS: Final[dict[Language, dict[Kind, tuple[str, ...]]]] = {
     "zh": {
-        "greeting": ("你好！",),
-        "request": ("好的，", "没问题，", "当然可以，"),
         "question": ("嗯，", "这个嘛，", "让我想想，"),
+        "request": ("好的，", "没问题，", "当然可以，"),
         "remark": ("嗯，", "明白了，"),
+        "greeting": ("你好！",),
     },
     "en": {
-        "greeting": ("Hello!",),
-        "request": ("Sure,", "Of course,", "Certainly,"),
         "question": ("Well,", "Let me see,", "Let me think,"),
+        "request": ("Sure,", "Of course,", "Certainly,"),
         "remark": ("I see.", "Right,"),
+        "greeting": ("Hello!",),
     },
 }
 

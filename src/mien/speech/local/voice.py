@@ -10,7 +10,7 @@ import asyncio
 import functools
 import itertools
 from collections import OrderedDict
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -74,15 +74,17 @@ class LocalVoice:
         """Voices that are installed."""
         return self._kokoro.voice_names()
 
-    async def warm(self, language: Language, voice: str, *, deadline_s: float = WARM_UP_DEADLINE_S) -> None:
-        """Loads what `language` needs and speaks its openers into the cache, when nobody else needs the model."""
+    async def warm(self, language: Language, voice: str, texts: Sequence[str], *, deadline_s: float = 0.0) -> None:
+        """Loads what `language` needs and speaks `texts` into the cache. With a deadline others go first, and it rests
+        in between."""
         loop = asyncio.get_running_loop()
-        for text in OPENERS[language]:
+        for text in texts:
             began = loop.time()
             async for _ in self.stream(text, language, voice, deadline_s=deadline_s):
                 pass
-            # Whoever calls meanwhile has most of the machine.
-            await asyncio.sleep(WARM_UP_REST * (loop.time() - began))
+            if deadline_s:
+                # Whoever calls meanwhile has most of the machine.
+                await asyncio.sleep(WARM_UP_REST * (loop.time() - began))
 
     async def stream(
         self, text: str, language: str, voice: str, speed: float = 1.0, *, deadline_s: float = 0.0

@@ -1,7 +1,7 @@
 """The first words of the local model's answers, known before it has read the question.
 
-People say "well" or "好的" while they think. So does an agent whose model and voice need a second: these words are kept
-as sound, and the model goes on behind them.
+People say "let me see" or "好的" while they think. So does an agent whose model and voice need a second or two: these
+words are kept as sound, and the model goes on behind them.
 """
 
 from __future__ import annotations
@@ -17,15 +17,15 @@ Kind = Literal["greeting", "request", "question", "remark"]
 # The likeliest first, in which order they are spoken in advance.
 OPENINGS: Final[dict[Language, dict[Kind, tuple[str, ...]]]] = {
     "zh": {
-        "question": ("嗯，", "这个嘛，", "让我想想，"),
+        "question": ("让我想想，", "这个嘛，", "嗯，让我想想，"),
         "request": ("好的，", "没问题，", "当然可以，"),
-        "remark": ("嗯，", "明白了，"),
+        "remark": ("明白了，", "这样啊，"),
         "greeting": ("你好！",),
     },
     "en": {
-        "question": ("Well,", "Let me see,", "Let me think,"),
+        "question": ("Let me see,", "Let me think,", "Well, let me see,"),
         "request": ("Sure,", "Of course,", "Certainly,"),
-        "remark": ("I see.", "Right,"),
+        "remark": ("I see.", "I understand."),
         "greeting": ("Hello!",),
     },
 }

@@ -39,7 +39,7 @@ class SendAgentInstanceLLM(Wire):
 
     AgentInstanceId: InstanceIdText
     Text: AskedText
-    SystemPrompt: str | None = Field(default=None, description="For this turn only")
+    SystemPrompt: str = Field(default="", description="For this turn only; empty: the instance's")
     AddQuestionToHistory: bool = False
     AddAnswerToHistory: bool = True
     Priority: PriorityName = "Medium"

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import ConfigDict, Field, model_validator
+from pydantic import BeforeValidator, ConfigDict, Field, model_validator
 
 from mien.api.schemas.base import (
     AgentIdText,
     AgentUserIdText,
+    Checked,
     Flag,
     InstanceIdText,
     RtcIdText,
@@ -20,9 +21,26 @@ from mien.api.schemas.base import (
 )
 from mien.api.schemas.engines import Asr, Llm, Tts, Vad
 from mien.api.schemas.extras import Extras, ExtrasUpdate
+from mien.rtc.cdn import AddressError, RtmpAddress
 
 ExtraInfo = Annotated[str, utf8(1024)]
 Mark = Annotated[str, not_blank(64)]
+
+
+def _without_null(paths: Any) -> Any:
+    return {key: path for key, path in paths.items() if path is not None} if isinstance(paths, dict) else paths
+
+
+ParamPaths = Annotated[dict[str, str], BeforeValidator(_without_null)]
+"""Metadata key → dot path of a member of the voice's request."""
+
+
+def _is_rtmp(url: str) -> bool:
+    try:
+        RtmpAddress.parse(url)
+    except AddressError:
+        return False
+    return True
 
 
 class Rtc(Wire):
@@ -47,9 +65,15 @@ class RtcLive(Wire):
 class Cdn(Wire):
     """Where a live digital human is pushed to instead of a room, as H.264 and AAC."""
 
-    Url: Annotated[str, Field(min_length=1, max_length=2048)] = Field(
-        description="rtmp://host/application/stream-key, or rtmps:// for a server with TLS"
-    )
+    Url: Annotated[
+        str,
+        Checked(
+            _is_rtmp,
+            "rtmp://host/application/stream-key, or rtmps://… for a server with TLS",
+            (("pattern", r"^rtmps?://[0-9A-Za-z.\-]+/[0-9A-Za-z_\-]+/[0-9A-Za-z_\-]+$"),),
+        ),
+        Field(max_length=2048),
+    ] = Field(description="rtmp://host/application/stream-key, or rtmps:// for a server with TLS")
 
 
 class RtcUpdate(Wire):
@@ -115,7 +139,7 @@ class Advanced(Wire):
     )
     LLMMetaInfo: LlmMetaInfo | None = None
     AddASRInfo: bool = False
-    TTSParamPaths: dict[str, str] = Field(default_factory=dict)
+    TTSParamPaths: ParamPaths = Field(default_factory=dict)
 
 
 class Face(Wire):
@@ -163,7 +187,7 @@ class AdvancedLive(Wire):
 
     MaxIdleTime: int = Field(default=900, ge=30, le=86400, description="s without a text to speak before it ends")
     DisableTTS: bool = False
-    TTSParamPaths: dict[str, str] = Field(default_factory=dict)
+    TTSParamPaths: ParamPaths = Field(default_factory=dict)
 
 
 class CreateLiveDigitalHumanAgentInstance(Wire):

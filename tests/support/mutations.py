@@ -47,6 +47,21 @@ def mutations(schema: JsonObject, body: JsonObject) -> Iterator[Mutation]:
             yield Mutation(path, f"out of range {str(value)[:20]}", _with(body, path, value))
 
 
+def members_of(schema: JsonObject) -> Iterator[str]:
+    """Paths of all members a schema knows; an array's items have no index: `MessageHistory.Messages.Role`."""
+    yield from _paths(schema, schema, "")
+
+
+def _paths(root: JsonObject, node: JsonObject, path: str) -> Iterator[str]:
+    node = _resolve(root, node)
+    if "items" in node:
+        node = _resolve(root, node["items"])
+    for name, child in node.get("properties", {}).items():
+        at = f"{path}.{name}".lstrip(".")
+        yield at
+        yield from _paths(root, child, at)
+
+
 def _members(root: JsonObject, node: JsonObject, value: Any, path: Path) -> Iterator[tuple[Path, JsonObject, bool]]:
     node = _resolve(root, node)
     if isinstance(value, dict):

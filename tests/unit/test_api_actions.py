@@ -87,6 +87,7 @@ FULL_UPDATED_EXTRAS: dict[str, Any] = {
         }
     ],
     "Language": "en",
+    "Apology": {"Enabled": True, "Text": "Sorry, please say that again."},
 }
 FULL_EXTRAS: dict[str, Any] = FULL_UPDATED_EXTRAS | {
     "Welcome": {"Text": "Welcome!", "Priority": "Medium", "DelayMs": 800}
@@ -143,7 +144,7 @@ FULL_BODIES: dict[str, dict[str, Any]] = {
         "RTC": {"RoomId": "r1", "AgentStreamId": "live_s", "AgentUserId": "live_u", "StreamExtraInfo": "x"},
         "TTS": FULL_TTS,
         "CallbackConfig": {"Interrupted": 1, "AgentInstanceStatus": 1, "HostTag": "b"},
-        "AdvancedConfig": {"MaxIdleTime": 600, "DisableTTS": False, "TTSParamPaths": {"a": "b.c"}},
+        "AdvancedConfig": {"MaxIdleTime": 600, "DisableTTS": False, "TTSParamPaths": {"emotion": "b.c"}},
     },
     "UpdateAgentInstance": INSTANCE
     | {
@@ -728,6 +729,14 @@ async def test_ask_defaults(api: Api) -> None:
             },
         )
     ]
+
+
+async def test_an_empty_system_prompt_is_none_of_its_own(api: Api) -> None:
+    """Clients that always send the member send it empty where they mean the instance's."""
+    instance = await api.create_voice()
+    for given, wanted in (("", None), ("Short.", "Short.")):
+        await api.ok("SendAgentInstanceLLM", {"AgentInstanceId": instance, "Text": "Why?", "SystemPrompt": given})
+        assert api.manager.get(APP_ID, instance).calls[-1][1]["system_prompt"] == wanted
 
 
 async def test_text_of_300_characters(api: Api) -> None:

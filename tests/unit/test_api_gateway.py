@@ -150,6 +150,10 @@ async def test_bodies(api: Api, body: bytes, code: int) -> None:
     assert (await api.call("QueryAgents", body))["Code"] == code
 
 
+async def test_an_action_there_is_not_is_told_before_its_body_is_read(api: Api) -> None:
+    assert (await api.call("Nonsense", b"{"))["Code"] == 100000007
+
+
 async def test_get_with_parameters_in_the_query(api: Api) -> None:
     for parameters in (
         [("AgentIds", '["jacky","nobody"]')],

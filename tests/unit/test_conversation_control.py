@@ -145,6 +145,9 @@ def test_listening_codes() -> None:
         assert (await ask(hand, "StartListening", {"Sequence": 7}))["Code"] == 410001043
         assert (await ask(hand, "StopListening", {"Sequence": 6}))["Code"] == 410001043
         assert (await ask(hand, "StopListening", {"Sequence": 7}))["Code"] == 0
+        hand.peer.present.add("guest")
+        assert (await ask(hand, "StartListening", {"Sequence": 1, "UserId": "guest"}))["Code"] == 0, "counts for itself"
+        assert (await ask(hand, "StopListening", {"Sequence": 2, "UserId": "guest"}))["Code"] == 0
         hand.user.published = False
         assert (await ask(hand, "StartListening", {"Sequence": 8}))["Code"] == 410001046
         hand.peer.present.clear()

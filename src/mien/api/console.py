@@ -14,7 +14,7 @@ from pydantic import Field
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 
-from mien.api.actions import Call, perform
+from mien.api.actions import Call, find_action, perform
 from mien.api.console_words import Language, for_page
 from mien.api.deps import ApiDeps
 from mien.api.errors import ApiError, ReturnCode
@@ -126,7 +126,7 @@ def console_router(deps: ApiDeps) -> APIRouter:
                 prompt = YOU_ARE[body.lang].format(name=human.name[body.lang]) + PROMPTS[body.lang]
                 wanted["LLM"] = {"Vendor": "Local", "SystemPrompt": prompt}
             call = Call(deps, app, wanted, deps.base_url(request), deps.ids.next())
-            made = await perform(call, "CreateDigitalHumanAgentInstance") or {}
+            made = await perform(call, find_action("CreateDigitalHumanAgentInstance")) or {}
             return {
                 "agent_instance_id": made["AgentInstanceId"],
                 "agent_stream_id": stream_id,
@@ -143,7 +143,7 @@ def console_router(deps: ApiDeps) -> APIRouter:
             app = await deps.store.apps.ensure_demo(deps.settings)
             wanted = {"AgentInstanceId": body.agent_instance_id}
             call = Call(deps, app, wanted, deps.base_url(request), deps.ids.next())
-            await perform(call, "DeleteAgentInstance")
+            await perform(call, find_action("DeleteAgentInstance"))
             return {"agent_instance_id": body.agent_instance_id}
 
         return await _answer(request, work)

@@ -12,7 +12,7 @@ from fastapi import APIRouter
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 
-from mien.api.actions import ACTIONS, Call, perform
+from mien.api.actions import ACTIONS, Call, find_action, perform
 from mien.api.deps import ApiDeps
 from mien.api.errors import WORDS, ApiError, CrashError, ReturnCode
 from mien.api.forms import is_form, read_form
@@ -63,20 +63,20 @@ async def _serve(deps: ApiDeps, limiter: RateLimiter, request: Request, request_
         app, name = await authenticate(query, deps.store.apps.find, deps.wall())
     except StoreError as error:
         raise ApiError(ReturnCode.APP_CONFIGURATION, str(error)) from error
-    entry = ACTIONS.get(name)
-    if entry is not None and not limiter.allow(app.app_id, name, asyncio.get_running_loop().time()):
+    entry = find_action(name)
+    if not limiter.allow(app.app_id, name, asyncio.get_running_loop().time()):
         raise ApiError(
             ReturnCode.TOO_FREQUENT,
             f"Too many requests: {name} may be called {deps.settings.rate_limit} times a second by an app",
         )
-    if request.method == "POST" and entry is not None and entry.upload and is_form(request):
+    if request.method == "POST" and entry.upload and is_form(request):
         texts, files = await read_form(request, entry.upload)
         raw = _from_query(entry.body, texts) | files
     elif request.method == "POST":
         raw = await read_object(request)
     else:
-        raw = _from_query(entry.body, _query(request)) if entry else {}
-    return await perform(Call(deps, app, raw, deps.base_url(request), request_id), name)
+        raw = _from_query(entry.body, _query(request))
+    return await perform(Call(deps, app, raw, deps.base_url(request), request_id), entry)
 
 
 def _query(request: Request) -> dict[str, list[str]]:

@@ -101,7 +101,7 @@ class LiveInstance:
         self._shutting_down = False
         self._opened = False
         self._closed = False
-        self._sequence: int | None = None
+        self._sequences: dict[str, int] = {}
 
     # Life
 
@@ -301,19 +301,22 @@ class LiveInstance:
             raise UserAbsentError(f"the user {user!r} is not in the room {self._spec.rtc.room_id!r}; log in first")
         if all(info.stream_id != stream for info in peer.streams()):
             raise UserNotPublishingError(f"nobody publishes the stream {stream!r} yet; publish the microphone first")
-        if sequence is not None and self._sequence is not None and sequence <= self._sequence:
-            raise OutdatedSequenceError(f"Sequence {sequence} is not newer than {self._sequence}")
-        self._sequence = sequence if sequence is not None else self._sequence
+        latest = self._sequences.get(user, -1)
+        if sequence is not None and sequence <= latest:
+            raise OutdatedSequenceError(f"Sequence {sequence} is not newer than {latest}")
+        self._sequences[user] = latest if sequence is None else sequence
         return self._live.press()
 
     async def stop_listening(
         self, user_id: str | None = None, sequence: int | None = None, *, cancel: bool = False
     ) -> int:
         self._check_walkie_talkie()
+        user = user_id or self._spec.user_id
+        latest = self._sequences.get(user, -1)
         # Clients disagree on whether a stop carries the number of its start or the next one.
-        if sequence is not None and self._sequence is not None and sequence < self._sequence:
-            raise OutdatedSequenceError(f"Sequence {sequence} is older than {self._sequence}")
-        self._sequence = sequence if sequence is not None else self._sequence
+        if sequence is not None and sequence < latest:
+            raise OutdatedSequenceError(f"Sequence {sequence} is older than {latest}")
+        self._sequences[user] = latest if sequence is None else sequence
         return self._live.release(cancel=cancel)
 
     def messages(self) -> Sequence[Message]:

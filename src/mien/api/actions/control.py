@@ -40,7 +40,7 @@ async def send_agent_instance_llm(call: Call, body: SendAgentInstanceLLM) -> Jso
     """Asks the model and makes the agent speak the answer."""
     number = await _talking(call, body.AgentInstanceId).ask(
         body.Text,
-        system_prompt=body.SystemPrompt,
+        system_prompt=body.SystemPrompt or None,
         add_question=body.AddQuestionToHistory,
         add_answer=body.AddAnswerToHistory,
         priority=Priority(body.Priority),

@@ -77,13 +77,18 @@ def action(
     return register
 
 
-async def perform(call: Call, name: str) -> JsonObject | None:
-    """Runs action `name` on `call.raw` and returns its Data. Raises ApiError, or CrashError after a mistake of ours."""
+def find_action(name: str) -> Action:
+    """The entry of action `name`. Raises ApiError 100000007."""
     entry = ACTIONS.get(name)
     if entry is None:
         raise ApiError(
             ReturnCode.ACTION_UNSUPPORTED, f"Action {name[:64]} is not supported; see /docs for those that are"
         )
+    return entry
+
+
+async def perform(call: Call, entry: Action) -> JsonObject | None:
+    """Runs an action on `call.raw` and returns its Data. Raises ApiError, or CrashError after a mistake of ours."""
     body = entry.body.parse(call.raw)
     try:
         return await entry.run(call, body)

@@ -42,7 +42,7 @@ class SendAgentInstanceLLM(Wire):
 
     AgentInstanceId: InstanceIdText
     Text: AskedText
-    SystemPrompt: str | None = Field(default=None, description="For this turn only")
+    SystemPrompt: str = Field(default="", description="For this turn only; empty: the instance's")
     AddQuestionToHistory: bool = Field(default=False, description="Whether Text is remembered")
     AddAnswerToHistory: bool = Field(default=True, description="Whether the answer is remembered")
     Priority: PriorityName = Field(default="Medium", description="What it may interrupt")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, Final, Literal
 
-from pydantic import ConfigDict, Field, model_validator
+from pydantic import BeforeValidator, ConfigDict, Field, model_validator
 
 from mien.api.schemas.base import (
     AgentIdText,
@@ -25,6 +25,14 @@ from mien.rtc.cdn.address import FORM, AddressError, RtmpAddress
 
 ExtraInfo = Annotated[str, utf8(1024)]
 Mark = Annotated[str, not_blank(64)]
+
+
+def _without_null(paths: Any) -> Any:
+    return {key: path for key, path in paths.items() if path is not None} if isinstance(paths, dict) else paths
+
+
+ParamPaths = Annotated[dict[str, str], BeforeValidator(_without_null)]
+PARAM_PATHS: Final = "Member of the metadata → dotted path in TTS.Params it is written to"
 
 
 class Rtc(Wire):
@@ -136,9 +144,7 @@ class Advanced(Wire):
     )
     LLMMetaInfo: LlmMetaInfo | None = None
     AddASRInfo: bool = Field(default=False, description="Accepted; no recogniser here has anything to add")
-    TTSParamPaths: dict[str, str] = Field(
-        default_factory=dict, description="Member of the metadata → dotted path in TTS.Params it is written to"
-    )
+    TTSParamPaths: ParamPaths = Field(default_factory=dict, description=PARAM_PATHS)
 
 
 class Face(Wire):
@@ -196,9 +202,7 @@ class AdvancedLive(Wire):
 
     MaxIdleTime: int = Field(default=900, ge=30, le=86400, description="s without a text to speak before it ends")
     DisableTTS: bool = Field(default=False, description="Must be false: it does nothing but speak")
-    TTSParamPaths: dict[str, str] = Field(
-        default_factory=dict, description="Member of the metadata → dotted path in TTS.Params it is written to"
-    )
+    TTSParamPaths: ParamPaths = Field(default_factory=dict, description=PARAM_PATHS)
 
 
 class CreateLiveDigitalHumanAgentInstance(Wire):

@@ -104,23 +104,28 @@ class History(Wire):
     ZIM: Zim | None = None
 
 
-class Callbacks(Wire):
-    """Which of the optional callbacks are sent, and to which of the app's addresses."""
+class CallbacksLive(Wire):
+    """Which of the optional callbacks a live digital human sends, and to which of the app's addresses."""
 
-    ASRResult: Flag = Field(default=0, description="1: send what the user said")
-    LLMResult: Flag = Field(default=0, description="1: send each sentence of the model")
     Interrupted: Flag = Field(default=0, description="1: send what was cut short, and how far it was heard")
-    UserSpeakAction: Flag = Field(default=0, description="1: send when the user begins and ends to speak")
-    AgentSpeakAction: Flag = Field(
-        default=0, description="1: send when the agent begins and ends to speak (older spelling of AgentInstanceStatus)"
-    )
     AgentInstanceStatus: Flag = Field(default=0, description="1: send each change of status")
-    UserAudioData: Flag = Field(default=0, description="1: send the first second or so of each turn of the user")
     HostTag: str = Field(
         default="",
         max_length=128,
         description="Which of the app's callback addresses; `mien app set-callback --host-tag` sets them",
     )
+
+
+class Callbacks(CallbacksLive):
+    """Which of the optional callbacks are sent, and to which of the app's addresses."""
+
+    ASRResult: Flag = Field(default=0, description="1: send what the user said")
+    LLMResult: Flag = Field(default=0, description="1: send each sentence of the model")
+    UserSpeakAction: Flag = Field(default=0, description="1: send when the user begins and ends to speak")
+    AgentSpeakAction: Flag = Field(
+        default=0, description="1: send when the agent begins and ends to speak (older spelling of AgentInstanceStatus)"
+    )
+    UserAudioData: Flag = Field(default=0, description="1: send the first second or so of each turn of the user")
 
 
 class LlmMetaInfo(Wire):
@@ -183,18 +188,6 @@ class CreateDigitalHumanAgentInstance(CreateAgentInstance):
     """CreateDigitalHumanAgentInstance: an agent with a face."""
 
     DigitalHuman: Face
-
-
-class CallbacksLive(Wire):
-    """Which of the optional callbacks a live digital human sends."""
-
-    Interrupted: Flag = Field(default=0, description="1: send what was cut short, and how far it was heard")
-    AgentInstanceStatus: Flag = Field(default=0, description="1: send each change of status")
-    HostTag: str = Field(
-        default="",
-        max_length=128,
-        description="Which of the app's callback addresses; `mien app set-callback --host-tag` sets them",
-    )
 
 
 class AdvancedLive(Wire):

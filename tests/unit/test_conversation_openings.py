@@ -63,6 +63,7 @@ def test_the_opening_is_heard_while_the_model_thinks_and_the_answer_goes_on_behi
         assert "".join(m["Data"]["Text"] for m in hand.messages(4)) == "好的，明天是晴天。"
         (turn,) = instance.timings
         assert turn["llm_first_token"] > 3000 > turn["total"], "the opening is not the model's"
+        assert turn["content"] > turn["llm_first_token"], "and not the answer"
         await leave(hand)
 
     run(main)

@@ -31,7 +31,7 @@ from mien.viewer.sound import loud_blocks
 EngineKind = Literal["local", "scripted"]
 Credentials = tuple[int, str]
 
-STAGES = ("turn_end", "end_of_speech_to_text", "llm_first_token", "first_clause", "tts_first_audio", "drive")
+STAGES = ("turn_end", "end_of_speech_to_text", "llm_first_token", "first_clause", "tts_first_audio", "content", "drive")
 NAMES = {"end_of_speech_to_text": "asr"}
 SILENCE_S = 0.3
 """The agent has fallen silent when nothing was heard for this long."""
@@ -56,7 +56,8 @@ class Samples:
 
     turns: dict[Language, list[dict[str, float]]] = field(default_factory=dict)
     barge_in_ms: list[float] = field(default_factory=list)
-    false_interruptions: int = 0
+    interrupting: list[str] = field(default_factory=list)
+    """Sounds that interrupted and should not have."""
     not_answered: list[str] = field(default_factory=list)
 
 
@@ -197,7 +198,7 @@ async def _talk_over(call: Call, lang: Language, samples: Samples) -> None:
         running = await call.backend.call("QueryAgentInstanceStatus", {"AgentInstanceId": call.instance_id})
         # It must still be speaking, or have ended by itself.
         if spoken and spoken[-1]["interrupted"] and len(spoken) > BARGE_INS + NOISES.index(name):
-            samples.false_interruptions += 1
+            samples.interrupting.append(f"{lang} {name}")
         elif running["Status"] != "SPEAKING":
             samples.not_answered.append(f"{name}: the text was over before it could be judged")
         await _hush(call)
@@ -270,7 +271,8 @@ def report(samples: Samples, loop_delay_s: float | None) -> dict[str, Any]:
         columns["playout"] = [turn["total"] - turn["server_total"] for turn in turns]
         result[lang] = {f"{name}_ms": spread(values) for name, values in columns.items()} | {"turns": len(turns)}
     result["barge_in_ms"] = spread(samples.barge_in_ms)
-    result["false_interruptions"] = samples.false_interruptions
+    result["false_interruptions"] = len(samples.interrupting)
+    result["interrupting"] = samples.interrupting
     result["loop_delay_ms"] = {"p99": None if loop_delay_s is None else round(loop_delay_s * 1000, 1)}
     result["overhead_ms"] = spread([])
     result["not_answered"] = samples.not_answered

@@ -175,6 +175,7 @@ class ConversationAgent(Agent):
         counted = timings.llm_done_at is None
         utterance.calling = False
         if opening := self._opening(model, utterance, request):
+            utterance.opening = opening
             request.add_message(role="assistant", content=opening)
             self._host.model_said(utterance, utterance.sentences.push(opening))
             yield opening

@@ -13,7 +13,16 @@ from mien.telemetry import Metrics, tracer
 
 log = structlog.get_logger(__name__)
 
-STAGES = ("turn_end", "end_of_speech_to_text", "llm_first_token", "first_clause", "tts_first_audio", "drive", "total")
+STAGES = (
+    "turn_end",
+    "end_of_speech_to_text",
+    "llm_first_token",
+    "first_clause",
+    "tts_first_audio",
+    "drive",
+    "total",
+    "content",
+)
 """Those of `RoundTimings.milliseconds` that are times."""
 
 

@@ -45,6 +45,8 @@ class RoundTimings:
     first_clause_at: float | None = None
     tts_first_audio_at: float | None = None
     voice_at: float | None = None
+    content_at: float | None = None
+    """The first words of the answer itself are heard: behind its opening, where it has one."""
     drive_s: float | None = None
     ended_at: float | None = None
     text: str = ""
@@ -67,6 +69,7 @@ class RoundTimings:
             "tts_first_audio": after(self.tts_first_audio_at),
             "drive": None if self.drive_s is None else round(self.drive_s * 1000),
             "total": after(self.voice_at),
+            "content": after(self.content_at),
             "text": self.text,
             "answer": self.answer,
             "interrupted": self.interrupted,

@@ -92,6 +92,8 @@ class Telling:
                 # The voice is ahead of the first full sentence; backends count on a result before SPEAKING.
                 utterance.results += utterance.sentences.so_far()
                 self.flush(utterance)
+        if round_.timings.content_at is None and clause.display.strip() != utterance.opening:
+            round_.timings.content_at = self._loop.time() + (utterance.lead_s if first else 0.0)
         utterance.shown.append(clause.display)
         utterance.ended = last
         self._report.agent_text(round_, clause.display, start=first, end=last)

@@ -26,6 +26,8 @@ class Utterance:
     timings: RoundTimings
     sentences: SentenceReader
     handle: SpeechHandle | None = None
+    opening: str = ""
+    """What it begins with while the model thinks."""
     results: list[str] = field(default_factory=list)
     """Sentences of the model that were not reported yet."""
     results_sent: bool = False

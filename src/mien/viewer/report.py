@@ -40,6 +40,7 @@ def make_report(result: CallResult, config_id: ConfigId, size: tuple[int, int]) 
                 "llm_first_token",
                 "first_clause",
                 "tts_first_audio",
+                "content",
                 "drive",
             )
         }

@@ -19,7 +19,7 @@ from mien.conversation.spec import InterruptReason, Priority, Status
 from mien.conversation.text import is_backchannel, objects
 from mien.conversation.turn_end import TurnEnd
 
-SURELY_SPEAKING_S = 1.0
+SURELY_SPEAKING_S = 1.2
 """Speech over the agent that lasts this long is an interruption even before a word of it is recognised, or after the
 last that only nods. The voice is silent long before; this is longer than "okay, right"."""
 MURMUR_S, MURMUR_CONFIDENCE = 0.9, 0.6
